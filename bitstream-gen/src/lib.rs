@@ -1,0 +1,1 @@
+//! Generates the SystemVerilog package and the reference pages from the contract

@@ -1,0 +1,1 @@
+//! The hardware contract: instructions, registers, configurations, numerics tables, ABI hash

@@ -1,0 +1,1 @@
+//! The way to the device: Device trait, rings, submission, program verifier

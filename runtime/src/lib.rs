@@ -1,0 +1,1 @@
+//! Checkpoint to quantized model to program to session, with the fp32 reference

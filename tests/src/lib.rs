@@ -1,0 +1,1 @@
+//! Conformance, end-to-end, property and fuzz tests across the stack
