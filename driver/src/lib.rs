@@ -1,1 +1,20 @@
-//! The way to the device: Device trait, rings, submission, program verifier
+//! The way to the device: everything between a compiled program and the accelerator's registers.
+//!
+//! Place in the stack: above [`systole_isa`], below the executors and the runtime.
+//!
+//! 1. [`Program`] is what the compiler makes: instructions, the regions they address, and the tags of their trace.
+//! 2. The verifier proves it free of out-of-bounds accesses, uninitialised reads, races and deadlock, and
+//!    returns a `Verified` program. Nothing else can be submitted.
+//! 3. [`Device`] is the narrow interface every executor implements: registers, memory, interrupt.
+//! 4. `Engine` identifies a device, owns its rings, and runs verified programs on it.
+//!
+//! Invariants: no reference into device memory exists, only bounded copies; every wait has a deadline; what comes from
+//! the device is checked before it is believed.
+
+#![forbid(unsafe_code)]
+
+pub mod device;
+pub mod program;
+
+pub use device::{Device, DeviceError};
+pub use program::{Program, ProgramError, RegionSpec, Tag};
