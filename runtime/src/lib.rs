@@ -1,1 +1,15 @@
-//! Checkpoint to quantized model to program to session, with the fp32 reference
+//! From a BERT checkpoint to results: loading, the fp32 reference, quantization, compilation, sessions.
+//!
+//! Place in the stack: above the driver and its executors, below the `systole` command.
+//!
+//! 1. [`checkpoint`] reads a Hugging Face checkpoint.
+//! 2. [`reference`](mod@reference) runs it in fp32, to measure against and to calibrate with.
+//!
+//! Invariants: no input, whether file, text or network, panics; libraries never print.
+#![deny(unsafe_code)] // but for the memory mapping of the checkpoint, `checkpoint::mapping`
+
+pub mod checkpoint;
+pub mod error;
+pub mod reference;
+
+pub use error::Error;

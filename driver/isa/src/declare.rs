@@ -71,6 +71,7 @@ macro_rules! operations {
                     $( <$ty as FieldType>::put(self.$field, &mut bytes[$offset..$offset + <$ty as FieldType>::BYTES]); )*
                 }
 
+                #[allow(unused_variables, reason = "an operation without operands reads nothing")]
                 fn get(bytes: &[u8; $crate::INSTRUCTION_BYTES]) -> Result<Self, DecodeError> {
                     $( if bytes[1] & (1 << $rbit) != 0 { return Err(DecodeError::Unimplemented { feature: $rflag }); } )*
                     Ok(Self {

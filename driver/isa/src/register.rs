@@ -220,7 +220,7 @@ const fn map_is_sound(map: &[RegisterDecl]) -> bool {
     let mut i = 0;
     while i < map.len() {
         let ordered = i == 0 || map[i - 1].offset < map[i].offset;
-        if !ordered || map[i].offset % 4 != 0 || map[i].offset >= WINDOW_BYTES {
+        if !ordered || !map[i].offset.is_multiple_of(4) || map[i].offset >= WINDOW_BYTES {
             return false;
         }
         i += 1;
