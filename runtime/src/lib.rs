@@ -9,7 +9,8 @@
 #![deny(unsafe_code)] // but for the memory mapping of the checkpoint, `checkpoint::mapping`
 
 pub mod checkpoint;
-pub mod error;
 pub mod reference;
+
+mod error;
 
 pub use error::Error;

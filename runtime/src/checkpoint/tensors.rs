@@ -1,0 +1,173 @@
+//! `model.safetensors`: mapped, sorted out by name, checked against the configuration, converted to fp32.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+use super::config::ModelConfig;
+use super::error::{CheckpointError, Result};
+use super::mapping::MappedFile;
+use super::names::{Fate, PREFIXES, WORD, fate, parameters};
+use super::weights::{LayerNorm, LayerWeights, Linear, Matrix, Weights};
+
+/// One tensor of the file and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorReport {
+    /// Name in the file.
+    pub name: String,
+    /// Element type, as safetensors names it.
+    pub dtype: String,
+    /// Shape in the file.
+    pub shape: Vec<usize>,
+    /// Mapped, ignored or refused.
+    pub fate: Fate,
+}
+
+/// Lists every tensor of a safetensors file with its fate, sorted by name. Values are not read.
+///
+/// # Errors
+/// [`CheckpointError::Io`], [`CheckpointError::Container`], and [`CheckpointError::TensorMissing`] or
+/// [`CheckpointError::TensorDuplicate`] when the file holds no encoder, or two.
+pub fn survey(path: &Path, config: &ModelConfig) -> Result<Vec<TensorReport>> {
+    let map = MappedFile::open(path)?;
+    Ok(File::parse(&map, path, config)?.report)
+}
+
+/// Reads all parameters of the encoder.
+///
+/// Nothing is allocated but for tensors whose shape agrees with `config` and whose bytes are in the file.
+///
+/// # Errors
+/// Those of [`survey`]; [`CheckpointError::TensorRefused`] for a tensor that would change the result; missing,
+/// duplicate, wrongly shaped, wrongly typed or non-finite tensors by name.
+pub fn load(path: &Path, config: &ModelConfig) -> Result<(Weights, Vec<TensorReport>)> {
+    let map = MappedFile::open(path)?;
+    let file = File::parse(&map, path, config)?;
+    for tensor in &file.report {
+        if let Fate::Refused(reason) = tensor.fate {
+            return Err(CheckpointError::TensorRefused { name: tensor.name.clone(), reason });
+        }
+    }
+    let weights = file.weights(config)?;
+    Ok((weights, file.report))
+}
+
+/// A parsed file, its tensors found by the name of the parameter.
+struct File<'a> {
+    prefix: &'static str,
+    shapes: BTreeMap<String, Vec<usize>>,
+    found: BTreeMap<String, (String, TensorView<'a>)>,
+    report: Vec<TensorReport>,
+}
+
+impl<'a> File<'a> {
+    fn parse(bytes: &'a [u8], path: &Path, config: &ModelConfig) -> Result<Self> {
+        let tensors = SafeTensors::deserialize(bytes)
+            .map_err(|source| CheckpointError::Container { path: path.to_owned(), source })?;
+        let mut views: Vec<(&str, TensorView<'a>)> = tensors.iter().collect();
+        views.sort_by_key(|(name, _)| *name);
+        let prefix = find_prefix(&views)?;
+        let shapes = parameters(config);
+        let mut file = Self { prefix, shapes, found: BTreeMap::new(), report: Vec::with_capacity(views.len()) };
+        for (name, view) in views {
+            let (dtype, shape) = (format!("{:?}", view.dtype()), view.shape().to_vec());
+            let fate = fate(name, prefix, &file.shapes);
+            file.report.push(TensorReport { name: name.to_owned(), dtype, shape, fate: fate.clone() });
+            if let Fate::Mapped(parameter) = fate
+                && let Some((first, _)) = file.found.insert(parameter, (name.to_owned(), view))
+            {
+                return Err(CheckpointError::TensorDuplicate { first, second: name.to_owned() });
+            }
+        }
+        Ok(file)
+    }
+
+    fn weights(&self, config: &ModelConfig) -> Result<Weights> {
+        let layers = (0..config.layers).map(|layer| self.layer(&format!("encoder.layer.{layer}")));
+        Ok(Weights {
+            word: self.matrix(WORD)?,
+            position: self.matrix("embeddings.position_embeddings.weight")?,
+            token_type: self.matrix("embeddings.token_type_embeddings.weight")?,
+            embedding_norm: self.norm("embeddings.LayerNorm")?,
+            layers: layers.collect::<Result<_>>()?,
+        })
+    }
+
+    fn layer(&self, base: &str) -> Result<LayerWeights> {
+        Ok(LayerWeights {
+            query: self.linear(&format!("{base}.attention.self.query"))?,
+            key: self.linear(&format!("{base}.attention.self.key"))?,
+            value: self.linear(&format!("{base}.attention.self.value"))?,
+            attention_output: self.linear(&format!("{base}.attention.output.dense"))?,
+            attention_norm: self.norm(&format!("{base}.attention.output.LayerNorm"))?,
+            ffn_in: self.linear(&format!("{base}.intermediate.dense"))?,
+            ffn_out: self.linear(&format!("{base}.output.dense"))?,
+            ffn_norm: self.norm(&format!("{base}.output.LayerNorm"))?,
+        })
+    }
+
+    fn linear(&self, base: &str) -> Result<Linear> {
+        Ok(Linear { weight: self.matrix(&format!("{base}.weight"))?, bias: self.vector(&format!("{base}.bias"))? })
+    }
+
+    fn norm(&self, base: &str) -> Result<LayerNorm> {
+        Ok(LayerNorm { gamma: self.vector(&format!("{base}.weight"))?, beta: self.vector(&format!("{base}.bias"))? })
+    }
+
+    fn matrix(&self, parameter: &str) -> Result<Matrix> {
+        let (shape, values) = self.values(parameter)?;
+        let &[rows, cols] = shape else { return Err(self.missing(parameter)) };
+        Ok(Matrix { rows, cols, values })
+    }
+
+    fn vector(&self, parameter: &str) -> Result<Vec<f32>> {
+        Ok(self.values(parameter)?.1)
+    }
+
+    fn values(&self, parameter: &str) -> Result<(&[usize], Vec<f32>)> {
+        let shape = self.shapes.get(parameter).ok_or_else(|| self.missing(parameter))?;
+        let (name, view) = self.found.get(parameter).ok_or_else(|| self.missing(parameter))?;
+        if view.shape() != shape {
+            let (found, expected) = (view.shape().to_vec(), shape.clone());
+            return Err(CheckpointError::TensorShape { name: name.clone(), found, expected });
+        }
+        let values = to_f32(view)
+            .ok_or_else(|| CheckpointError::TensorType { name: name.clone(), found: format!("{:?}", view.dtype()) })?;
+        if let Some(index) = values.iter().position(|v| !v.is_finite()) {
+            return Err(CheckpointError::TensorNotFinite { name: name.clone(), index, value: values[index] });
+        }
+        Ok((shape, values))
+    }
+
+    fn missing(&self, parameter: &str) -> CheckpointError {
+        CheckpointError::TensorMissing { name: format!("{}{parameter}", self.prefix) }
+    }
+}
+
+/// The prefix under which the file's one encoder stands.
+fn find_prefix(views: &[(&str, TensorView<'_>)]) -> Result<&'static str> {
+    let full = |prefix: &str| format!("{prefix}{WORD}");
+    let present = |prefix: &&&'static str| views.iter().any(|(name, _)| *name == full(prefix));
+    match PREFIXES.iter().filter(present).collect::<Vec<_>>()[..] {
+        [prefix] => Ok(prefix),
+        [first, second, ..] => Err(CheckpointError::TensorDuplicate { first: full(first), second: full(second) }),
+        [] => Err(CheckpointError::TensorMissing { name: WORD.to_owned() }),
+    }
+}
+
+/// Converts little-endian F32, F16 or BF16 data to fp32 (all three conversions are exact); `None` for other types.
+fn to_f32(view: &TensorView<'_>) -> Option<Vec<f32>> {
+    let data = view.data();
+    let halves = || data.as_chunks::<2>().0.iter();
+    match view.dtype() {
+        Dtype::F32 => Some(data.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
+        Dtype::F16 => Some(halves().map(|b| half::f16::from_le_bytes(*b).to_f32()).collect()),
+        Dtype::BF16 => Some(halves().map(|b| half::bf16::from_le_bytes(*b).to_f32()).collect()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "tensors_tests.rs"]
+mod tests;

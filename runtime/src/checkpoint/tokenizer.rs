@@ -1,0 +1,160 @@
+//! Text to token ids. Padding and truncation of the stored tokenizer are switched off: the accelerator takes each text
+//! at its own length, and a text is cut only when the caller says so.
+
+use std::path::Path;
+
+use tokenizers::utils::truncation::{TruncationParams, truncate_encodings};
+use tokenizers::{Encoding as RawEncoding, PostProcessor};
+
+use super::config::ModelConfig;
+use super::error::{CheckpointError, Result};
+use super::files;
+
+/// One text, or pair of texts, as the model takes it. Both lists have one element a token, special tokens included.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Encoding {
+    /// Rows of the word embedding table.
+    pub ids: Vec<u32>,
+    /// Rows of the token type table: 0, or 1 for the second text of a pair.
+    pub type_ids: Vec<u32>,
+}
+
+impl Encoding {
+    /// Checks that the model can take this encoding.
+    ///
+    /// # Errors
+    /// [`CheckpointError::EncodingShape`], [`CheckpointError::TextTooLong`], [`CheckpointError::IdOutOfRange`].
+    pub fn validate(&self, config: &ModelConfig) -> Result<()> {
+        let (tokens, max) = (self.ids.len(), config.max_positions);
+        if tokens == 0 || tokens != self.type_ids.len() {
+            return Err(CheckpointError::EncodingShape { ids: tokens, type_ids: self.type_ids.len() });
+        }
+        if tokens > max {
+            return Err(CheckpointError::TextTooLong { tokens, max });
+        }
+        in_table("token", &self.ids, config.vocab)?;
+        in_table("token type", &self.type_ids, config.type_vocab)
+    }
+}
+
+fn in_table(what: &'static str, ids: &[u32], limit: usize) -> Result<()> {
+    match ids.iter().position(|&id| id as usize >= limit) {
+        Some(position) => Err(CheckpointError::IdOutOfRange { what, id: ids[position], position, limit }),
+        None => Ok(()),
+    }
+}
+
+/// How many tokens an encoding may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Limit {
+    /// The most that the model takes, special tokens included.
+    pub max: usize,
+    /// `None`: a longer text is an error. `Some(n)`: it is cut to `n` tokens, special tokens included and kept.
+    pub truncate: Option<usize>,
+}
+
+impl Limit {
+    /// At most `max` tokens; longer texts are an error.
+    pub fn refuse(max: usize) -> Self {
+        Self { max, truncate: None }
+    }
+}
+
+/// A tokenizer together with the bytes it was made of.
+#[derive(Debug, Clone)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    source: Vec<u8>,
+}
+
+impl Tokenizer {
+    /// Reads a `tokenizer.json` of at most 64 MiB.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Io`], [`CheckpointError::FileTooLarge`], [`CheckpointError::Tokenizer`].
+    pub fn from_file(path: &Path) -> Result<Self> {
+        Self::from_bytes(files::read_small(path, files::MAX_TOKENIZER)?)
+    }
+
+    /// Parses the bytes of a `tokenizer.json` and keeps them.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Tokenizer`].
+    pub fn from_bytes(source: Vec<u8>) -> Result<Self> {
+        let mut inner = tokenizers::Tokenizer::from_bytes(&source).map_err(refused)?;
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(refused)?;
+        Ok(Self { inner, source })
+    }
+
+    /// The `tokenizer.json` from which this tokenizer was made, for embedding into a model file.
+    pub fn source(&self) -> &[u8] {
+        &self.source
+    }
+
+    /// Checks that every id which the tokenizer can produce is a row of an embedding table of `vocab` rows.
+    ///
+    /// # Errors
+    /// [`CheckpointError::TokenizerVocabulary`].
+    pub fn check_vocabulary(&self, vocab: usize) -> Result<()> {
+        match self.inner.get_vocab(true).into_values().max() {
+            Some(id) if id as usize >= vocab => Err(CheckpointError::TokenizerVocabulary { id, vocab }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Encodes one text, with the special tokens that the tokenizer prescribes. An empty text gives these alone.
+    ///
+    /// # Errors
+    /// [`CheckpointError::TextTooLong`], [`CheckpointError::TruncationLength`], [`CheckpointError::EncodingShape`] when
+    /// the tokenizer gives no token at all, [`CheckpointError::Tokenizer`].
+    pub fn encode(&self, text: &str, limit: Limit) -> Result<Encoding> {
+        let text = self.inner.encode(text, false).map_err(refused)?;
+        self.finish(text, None, limit)
+    }
+
+    /// Encodes a pair of texts. When cut, the longer one loses tokens first.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_pair(&self, first: &str, second: &str, limit: Limit) -> Result<Encoding> {
+        if self.inner.get_post_processor().is_none() {
+            return Err(CheckpointError::Tokenizer { reason: "it has no template for pairs".to_owned() });
+        }
+        let first = self.inner.encode(first, false).map_err(refused)?;
+        let second = self.inner.encode(second, false).map_err(refused)?;
+        self.finish(first, Some(second), limit)
+    }
+
+    fn finish(&self, first: RawEncoding, second: Option<RawEncoding>, limit: Limit) -> Result<Encoding> {
+        let special = self.inner.get_post_processor().map_or(0, |p| p.added_tokens(second.is_some()));
+        let words = first.len() + second.as_ref().map_or(0, RawEncoding::len);
+        let (first, second) = match limit.truncate {
+            None if words + special > limit.max => {
+                return Err(CheckpointError::TextTooLong { tokens: words + special, max: limit.max });
+            }
+            None => (first, second),
+            Some(length) if length <= special || length > limit.max => {
+                return Err(CheckpointError::TruncationLength { length, min: special + 1, max: limit.max });
+            }
+            Some(length) => {
+                let params = TruncationParams { max_length: length - special, ..Default::default() };
+                truncate_encodings(first, second, &params).map_err(refused)?
+            }
+        };
+        let whole = self.inner.post_process(first, second, true).map_err(refused)?;
+        let encoding = Encoding { ids: whole.get_ids().to_vec(), type_ids: whole.get_type_ids().to_vec() };
+        if encoding.ids.is_empty() || encoding.ids.len() != encoding.type_ids.len() {
+            return Err(CheckpointError::EncodingShape { ids: encoding.ids.len(), type_ids: encoding.type_ids.len() });
+        }
+        Ok(encoding)
+    }
+}
+
+fn refused(error: tokenizers::Error) -> CheckpointError {
+    CheckpointError::Tokenizer { reason: error.to_string() }
+}
+
+#[cfg(test)]
+#[path = "tokenizer_tests.rs"]
+mod tests;
