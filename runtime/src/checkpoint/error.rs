@@ -232,6 +232,16 @@ pub enum CheckpointError {
         /// What the client said.
         source: Box<hf_hub::api::sync::ApiError>,
     },
+    /// The hub's answer does not follow its own protocol.
+    #[error("{endpoint} gave a malformed answer for {file} of {id}; check that HF_ENDPOINT is a Hugging Face hub")]
+    HubAnswer {
+        /// The hub's address.
+        endpoint: String,
+        /// The model id.
+        id: String,
+        /// The file asked for.
+        file: String,
+    },
     /// There is no place to keep downloaded models.
     #[error("no home directory to keep downloaded models in; set HF_HOME")]
     HubCache,

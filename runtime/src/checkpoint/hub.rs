@@ -1,5 +1,6 @@
 //! Model ids of the Hugging Face hub, through the `hf-hub` crate and the cache it shares with the Python library.
 
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
 use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
@@ -53,7 +54,7 @@ impl Hub {
     /// of optional files is remembered for that, as the Python library does it.
     ///
     /// # Errors
-    /// [`CheckpointError::ModelId`], [`CheckpointError::HubNotFound`], [`CheckpointError::Hub`], and
+    /// [`CheckpointError::ModelId`], [`CheckpointError::HubNotFound`], [`CheckpointError::Hub`], [`CheckpointError::HubAnswer`], and
     /// [`CheckpointError::SentenceHead`] for a `modules.json` that is not understood.
     pub fn fetch(&self, model: &str) -> Result<PathBuf> {
         let (id, revision) = parse_id(model)?;
@@ -85,7 +86,14 @@ impl Hub {
     }
 
     fn get(&self, repo: &ApiRepo, id: &str, file: &str) -> Result<PathBuf> {
-        repo.get(file).map_err(|source| self.error(id, file, source))
+        // The client (0.5.0) panics on some malformed answers, such as a redirect without target.
+        match std::panic::catch_unwind(AssertUnwindSafe(|| repo.get(file))) {
+            Ok(got) => got.map_err(|source| self.error(id, file, source)),
+            Err(_) => {
+                let (endpoint, id, file) = (self.endpoint.clone(), id.to_owned(), file.to_owned());
+                Err(CheckpointError::HubAnswer { endpoint, id, file })
+            }
+        }
     }
 
     fn error(&self, id: &str, file: &str, source: ApiError) -> CheckpointError {

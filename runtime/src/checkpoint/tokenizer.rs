@@ -81,10 +81,14 @@ impl Tokenizer {
     /// # Errors
     /// [`CheckpointError::Tokenizer`].
     pub fn from_bytes(source: Vec<u8>) -> Result<Self> {
-        let mut inner = tokenizers::Tokenizer::from_bytes(&source).map_err(refused)?;
-        inner.with_padding(None);
-        inner.with_truncation(None).map_err(refused)?;
-        Ok(Self { inner, source })
+        // The library panics on some files that are no JSON, on damaged character maps, and when a template names a
+        // special token that is not declared (0.23.2): syntax is checked first, the rest is caught.
+        serde_json::from_slice::<serde::de::IgnoredAny>(&source)
+            .map_err(|e| CheckpointError::Tokenizer { reason: e.to_string() })?;
+        match std::panic::catch_unwind(|| parse_and_try(&source)) {
+            Ok(inner) => Ok(Self { inner: inner?, source }),
+            Err(_) => Err(CheckpointError::Tokenizer { reason: "the tokenizer library failed on it".to_owned() }),
+        }
     }
 
     /// The `tokenizer.json` from which this tokenizer was made, for embedding into a model file.
@@ -149,6 +153,18 @@ impl Tokenizer {
         }
         Ok(encoding)
     }
+}
+
+/// Parses a tokenizer and encodes nothing with it, once as a text and once as a pair.
+fn parse_and_try(source: &[u8]) -> Result<tokenizers::Tokenizer> {
+    let mut inner = tokenizers::Tokenizer::from_bytes(source).map_err(refused)?;
+    inner.with_padding(None);
+    inner.with_truncation(None).map_err(refused)?;
+    inner.encode("", true).map_err(refused)?;
+    if inner.get_post_processor().is_some() {
+        inner.encode(("", ""), true).map_err(refused)?;
+    }
+    Ok(inner)
 }
 
 fn refused(error: tokenizers::Error) -> CheckpointError {
