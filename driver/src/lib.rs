@@ -3,8 +3,8 @@
 //! Place in the stack: above [`systole_isa`], below the executors and the runtime.
 //!
 //! 1. [`Program`] is what the compiler makes: instructions, the regions they address, and the tags of their trace.
-//! 2. The verifier proves it free of out-of-bounds accesses, uninitialised reads, races and deadlock, and
-//!    returns a `Verified` program. Nothing else can be submitted.
+//! 2. [`verify`] proves it free of out-of-bounds accesses, uninitialised reads, races and deadlock, and
+//!    returns a [`Verified`] program. Nothing else can be submitted.
 //! 3. [`Device`] is the narrow interface every executor implements: registers, memory, interrupt.
 //! 4. `Engine` identifies a device, owns its rings, and runs verified programs on it.
 //!
@@ -15,6 +15,8 @@
 
 pub mod device;
 pub mod program;
+pub mod verifier;
 
 pub use device::{Device, DeviceError};
 pub use program::{Program, ProgramError, RegionSpec, Tag};
+pub use verifier::{Refused, Verified, verify};
