@@ -39,7 +39,7 @@ coded_enum! {
         ProgramEnd = 15 "program end",
         /// The submission names another ABI hash than the device's.
         AbiMismatch = 16 "abi mismatch",
-        /// A ring's base or size is unusable.
+        /// A ring's base, size or index is unusable, or an address in a submission is not aligned.
         RingMalformed = 17 "ring malformed",
         /// The host reset the engine while the submission ran.
         Aborted = 18 "aborted",
@@ -54,15 +54,25 @@ impl Cause {
 }
 
 /// A fault as the registers and the completion ring report it.
+///
+/// What fetch finds (no instruction, an operand rule, a word behind the end of a memory, END in the wrong place) and what
+/// is wrong with a submission or a ring is [`Unit::Control`]'s; what an execution finds (regions, bus errors of its
+/// data or trace record, semaphore overflow) is the executing unit's; a deadlock is that of the oldest instruction that
+/// waits. Fetch runs ahead, so of two faults in one program either may be the first.
+///
+/// Address: a word on chip; for a region's causes the offset in the region, of the first byte outside for `RegionBounds`
+/// and of the access's first byte for the others; for `Bus` the offset of the transfer in its region, or the bus address
+/// where there is no region (program, region table, rings, trace); for `RingMalformed` the ring's base, or the
+/// submission's address that is not aligned; 0 for the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fault {
     /// Unit that met it.
     pub unit: Unit,
-    /// Index of the instruction in the program.
+    /// Index of the instruction in the program; 0 where there is none.
     pub instruction: u32,
     /// What happened.
     pub cause: Cause,
-    /// The first offending word address on chip, or the DRAM offset in its region; 0 where no address applies.
+    /// Where, see above.
     pub address: u64,
 }
 

@@ -126,6 +126,17 @@ pub const fn row_stage(x: i32, row: RowEntry, sub: bool, scale: bool) -> i32 {
     )
 }
 
+/// The add stage. Saturates to 32 bits.
+pub const fn add_stage(x: i32, y: i32) -> i32 {
+    x.saturating_add(y)
+}
+
+/// The output stage: `saturate(rshr(x, shift), bits)` with `shift` 0..=31 and the [`crate::instruction::Output`]'s bits.
+/// It also applies without an output, where the statistic sees what it yields.
+pub const fn output_stage(x: i32, shift: u32, bits: u32) -> i32 {
+    saturate(rshr(x as i64, shift), bits)
+}
+
 /// Linear interpolation in a table of 257 points: `index` 0..256, `fraction` of `bits` bits.
 const fn interpolate(table: &[u16; SEGMENTS + 1], index: u32, fraction: u32, bits: u32) -> i64 {
     let (low, high) = (table[index as usize] as i64, table[index as usize + 1] as i64);

@@ -130,3 +130,15 @@ proptest! {
         prop_assert_eq!(rshr(x, s), (x as f64 / 2f64.powi(s as i32) + 0.5).floor() as i64);
     }
 }
+
+#[test]
+fn map_stages_saturate_and_round_half_up() {
+    assert_eq!(add_stage(i32::MAX, 1), i32::MAX);
+    assert_eq!(add_stage(i32::MIN, -1), i32::MIN);
+    assert_eq!(add_stage(-5, 3), -2);
+    assert_eq!(output_stage(384, 8, 8), 2);
+    assert_eq!(output_stage(-384, 8, 8), -1);
+    assert_eq!(output_stage(i32::MAX, 0, 18), 131_071);
+    assert_eq!(output_stage(i32::MIN, 31, 8), -1);
+    assert_eq!(output_stage(i32::MIN, 0, 32), i32::MIN);
+}
