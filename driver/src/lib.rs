@@ -6,7 +6,7 @@
 //! 2. [`verify`] proves it free of out-of-bounds accesses, uninitialised reads, races and deadlock, and
 //!    returns a [`Verified`] program. Nothing else can be submitted.
 //! 3. [`Device`] is the narrow interface every executor implements: registers, memory, interrupt.
-//! 4. `Engine` identifies a device, owns its rings, and runs verified programs on it.
+//! 4. [`Engine`] identifies a device, owns its rings, and runs verified programs on it.
 //!
 //! Invariants: no reference into device memory exists, only bounded copies; every wait has a deadline; what comes from
 //! the device is checked before it is believed.
@@ -14,9 +14,14 @@
 #![forbid(unsafe_code)]
 
 pub mod device;
+pub mod engine;
 pub mod program;
+mod registers;
+mod ring;
 pub mod verifier;
 
 pub use device::{Device, DeviceError};
+pub use engine::{Bindings, Buffer, Engine, EngineError, LoadedProgram, RunOptions, RunReport};
 pub use program::{Program, ProgramError, RegionSpec, Tag};
+pub use registers::RegisterAccess;
 pub use verifier::{Refused, Verified, verify};

@@ -1,0 +1,72 @@
+//! Who answers: magic, contract, configuration; and the reset that leaves a device in a known state.
+
+use std::time::{Duration, Instant};
+
+use systole_isa::register::{self, Register, kind};
+use systole_isa::{ABI_HASH, HwConfig};
+
+use super::EngineError;
+use crate::registers::name;
+use crate::{Device, RegisterAccess};
+
+/// Longest time a reset may take. The device finishes outstanding bus transactions, microseconds at most; the Verilated
+/// model takes milliseconds.
+const RESET_DEADLINE: Duration = Duration::from_secs(2);
+
+/// A device's identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its configuration.
+    pub config: &'static HwConfig,
+    /// First 32 bits of the bitstream bundle's hash; 0 on the simulator.
+    pub build_id: u32,
+}
+
+/// Reads and checks the identity registers.
+pub(super) fn identify(device: &mut (dyn Device + Send)) -> Result<Identity, EngineError> {
+    let found = device.get(register::MAGIC)?;
+    if found != register::MAGIC_VALUE {
+        return Err(EngineError::NotSystole { found });
+    }
+    let hash = device.get_pair(register::ABI_HASH_LO, register::ABI_HASH_HI)?;
+    if hash != ABI_HASH {
+        return Err(EngineError::AbiMismatch { device: hash });
+    }
+    let id = device.get(register::CONFIG_ID)?;
+    let config = HwConfig::by_id(id).ok_or(EngineError::UnknownConfig { id })?;
+    let declared: [(Register<kind::ReadOnly>, u32); 4] = [
+        (register::CONFIG_ARRAY, config.n | config.bus_bytes << 8 | config.queue_depth << 16),
+        (register::CONFIG_SPAD, config.spad_words),
+        (register::CONFIG_ACC, config.acc_words),
+        (register::CONFIG_PARAM_ROW, config.param_words | config.row_entries << 16),
+    ];
+    for (register, expected) in declared {
+        let found = device.get(register)?;
+        if found != expected {
+            let register = name(register.offset);
+            return Err(EngineError::ConfigRegister { register, config: config.name, expected, found });
+        }
+    }
+    Ok(Identity { config, build_id: device.get(register::BUILD_ID)? })
+}
+
+/// Disables and resets the engine, and waits until it runs nothing and both rings are at their start.
+pub(super) fn reset(device: &mut (dyn Device + Send)) -> Result<(), EngineError> {
+    device.set(register::CONTROL, 0)?;
+    device.set(register::RESET, 1)?;
+    let started = Instant::now();
+    for (register, mask) in [(register::STATUS, 1), (register::SQ_HEAD, u32::MAX), (register::CQ_TAIL, u32::MAX)] {
+        loop {
+            let waited = started.elapsed();
+            let found = device.get(register)? & mask;
+            if found == 0 {
+                break;
+            }
+            if waited >= RESET_DEADLINE {
+                return Err(EngineError::Reset { register: name(register.offset), found, waited });
+            }
+            std::thread::sleep(Duration::from_micros(50));
+        }
+    }
+    Ok(())
+}
