@@ -1,6 +1,8 @@
 //! The crate's error: one variant per stage, each stage's own enum inside it.
 
 use crate::checkpoint::CheckpointError;
+use crate::compile::CompileError;
+use crate::quantize::QuantizeError;
 
 /// What went wrong between a checkpoint and a result.
 #[derive(Debug, thiserror::Error)]
@@ -9,4 +11,10 @@ pub enum Error {
     /// The checkpoint, its tokenizer or a text given to it cannot be used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The checkpoint cannot be quantized, or a quantized file not be read.
+    #[error(transparent)]
+    Quantize(#[from] QuantizeError),
+    /// No program can be made.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
 }

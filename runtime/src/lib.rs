@@ -4,11 +4,15 @@
 //!
 //! 1. [`checkpoint`] reads a Hugging Face checkpoint.
 //! 2. [`reference`](mod@reference) runs it in fp32, to measure against and to calibrate with.
+//! 3. [`quantize`] turns it into the accelerator's integers.
+//! 4. [`compile`](mod@compile) makes a program for a configuration, a sequence length and a batch.
 //!
 //! Invariants: no input, whether file, text or network, panics; libraries never print.
 #![deny(unsafe_code)] // but for the memory mapping of the checkpoint, `checkpoint::mapping`
 
 pub mod checkpoint;
+pub mod compile;
+pub mod quantize;
 pub mod reference;
 
 mod error;

@@ -13,11 +13,11 @@ use super::files::io;
 /// The kernel does not promise that nobody else changes the file meanwhile: a writer could change bytes under a reader,
 /// and a shortened file raises SIGBUS. The mapping is therefore never handed out: the loader copies every weight out
 /// of it, checks the copy, and unmaps. What was checked can then no longer change.
-pub(super) struct MappedFile(memmap2::Mmap);
+pub(crate) struct MappedFile(memmap2::Mmap);
 
 impl MappedFile {
     /// Maps the whole file. An empty file gives an empty slice.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(io(path))?;
         // SAFETY: the mapping is read-only and lives only inside the loader, which reads each byte into owned memory and
         // validates that; a concurrent writer can give a wrong weight (checked) or SIGBUS, as with any mapped

@@ -24,6 +24,7 @@ use std::path::Path;
 pub use config::{Activation, ModelConfig};
 pub use error::{CheckpointError, Result};
 pub use hub::Hub;
+pub(crate) use mapping::MappedFile;
 pub use names::Fate;
 pub use sentence::{Pooling, SentenceHead};
 pub use tensors::{TensorReport, survey};

@@ -8,7 +8,8 @@ use super::error::{CheckpointError, Result};
 use super::files;
 
 /// How the token states of a text become one vector. All tokens count, `[CLS]` and `[SEP]` included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Pooling {
     /// The mean over the tokens.
     Mean,

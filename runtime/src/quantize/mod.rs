@@ -1,0 +1,145 @@
+//! A model in the accelerator's integers.
+//!
+//! 1. [`QuantizedModel::quantize`] makes one from a checkpoint and calibration texts.
+//! 2. [`QuantizedModel::save`] and [`QuantizedModel::open`] keep it in a file, from which it loads without computing.
+//! 3. [`crate::compile::compile`] takes its [`Encoder`]; the device takes its image as it is.
+
+mod calibrate;
+mod embedding;
+mod file;
+mod fixed;
+mod image;
+mod layout;
+mod recipe;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::checkpoint::{Checkpoint, CheckpointError, Encoding, Limit, SentenceHead, Tokenizer};
+use crate::reference::Reference;
+
+pub use embedding::Embedding;
+pub use layout::{LayerLayout, Layout, Records, Scales, Shape, Weight};
+
+/// Why a model cannot be quantized, saved or opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QuantizeError {
+    /// No calibration text was given.
+    #[error("calibration needs at least one text; give some that resemble what the model will see")]
+    NoCalibration,
+    /// The constants exceed the 4 GiB that an instruction addresses.
+    #[error("the quantized weights exceed 4 GiB; use a smaller model")]
+    TooLarge,
+    /// A factor does not fit a record.
+    #[error("{what}: the requantization factor {value:e} is not a number below 32767; check the checkpoint's weights")]
+    Scale {
+        /// Place in the model.
+        what: &'static str,
+        /// The factor.
+        value: f64,
+    },
+    /// A bias does not fit a record.
+    #[error("{what}: the bias {value:e} exceeds 32 bits in its unit; check the checkpoint's weights")]
+    Bias {
+        /// Place in the model.
+        what: &'static str,
+        /// The bias.
+        value: f64,
+    },
+    /// The calibration texts or the tokenizer do not fit the model.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The file cannot be written, is no quantized model, or is damaged.
+    #[error("quantized model {path}: {reason}; quantize the checkpoint again", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Epsilon of every LayerNorm, as ROW takes it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct NormEps {
+    /// Of the embeddings.
+    pub embedding: u32,
+    /// By layer: after attention, after the feed-forward block.
+    pub layers: Vec<[u32; 2]>,
+}
+
+/// What the compiler needs to know of a model: everything but the numbers in the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoder {
+    /// Dimensions.
+    pub shape: Shape,
+    /// Where the arrays lie.
+    pub layout: Layout,
+    /// Epsilons.
+    pub norm_eps: NormEps,
+}
+
+impl Encoder {
+    /// The encoder of a shape; `None` if its constants exceed 4 GiB or the epsilons do not match the layers.
+    pub fn new(shape: Shape, norm_eps: NormEps) -> Option<Self> {
+        let layout = Layout::new(&shape)?;
+        (norm_eps.layers.len() == shape.layers as usize).then_some(Self { shape, layout, norm_eps })
+    }
+}
+
+/// A quantized model, ready to be compiled and run.
+#[derive(Debug, Clone)]
+pub struct QuantizedModel {
+    /// What the compiler needs.
+    pub encoder: Encoder,
+    /// The device's constant region, as [`Encoder::layout`] describes it.
+    pub image: Arc<[u8]>,
+    /// Embedding tables, for the host.
+    pub embedding: Embedding,
+    /// Value of one unit of the last hidden states.
+    pub output_scale: f32,
+    /// How token states become an embedding.
+    pub head: SentenceHead,
+    /// Text to tokens.
+    pub tokenizer: Tokenizer,
+}
+
+impl QuantizedModel {
+    /// Quantizes a checkpoint with activation ranges from `calibration`; texts beyond the model's length are cut.
+    ///
+    /// # Errors
+    /// [`QuantizeError::NoCalibration`], [`QuantizeError::TooLarge`], [`QuantizeError::Scale`],
+    /// [`QuantizeError::Bias`], and the tokenizer's.
+    pub fn quantize(checkpoint: &Checkpoint, calibration: &[String], scales: Scales) -> Result<Self, QuantizeError> {
+        let config = &checkpoint.config;
+        let shape = Shape::new(config, scales);
+        let layout = Layout::new(&shape).ok_or(QuantizeError::TooLarge)?;
+        let _span = tracing::info_span!("quantize", texts = calibration.len(), bytes = layout.bytes).entered();
+        let longest = Some(config.max_positions);
+        let texts: Result<Vec<_>, _> = calibration.iter().map(|t| checkpoint.encode(t, longest)).collect();
+        let texts = texts?;
+        if texts.is_empty() {
+            return Err(QuantizeError::NoCalibration);
+        }
+        let mut ranges = calibrate::Calibration::default();
+        Reference::new(checkpoint).forward_observed(&texts, &mut ranges)?;
+        let recipe = recipe::quantize(config, &checkpoint.weights, &shape, &layout, &ranges)?;
+        Ok(Self {
+            encoder: Encoder { shape, layout, norm_eps: recipe.norm_eps },
+            image: recipe.image.0.into(),
+            embedding: Embedding::quantize(&checkpoint.weights, recipe.input_scale),
+            output_scale: recipe.output_scale as f32,
+            head: checkpoint.head,
+            tokenizer: checkpoint.tokenizer.clone(),
+        })
+    }
+
+    /// Encodes a text of at most the model's length, or cuts it to `truncate` tokens.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode(&self, text: &str, truncate: Option<usize>) -> Result<Encoding, CheckpointError> {
+        self.tokenizer.encode(text, Limit { max: self.encoder.shape.max_tokens as usize, truncate })
+    }
+}
