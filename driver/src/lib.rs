@@ -16,12 +16,15 @@
 pub mod device;
 pub mod engine;
 pub mod program;
+mod program_file;
 mod registers;
 mod ring;
+pub mod statistics;
 pub mod verifier;
 
 pub use device::{Device, DeviceError};
 pub use engine::{Bindings, Buffer, Engine, EngineError, LoadedProgram, RunOptions, RunReport};
 pub use program::{Program, ProgramError, RegionSpec, Tag};
 pub use registers::RegisterAccess;
+pub use statistics::{ProgramStatistics, Statistics};
 pub use verifier::{Refused, Verified, verify};

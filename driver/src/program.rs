@@ -55,6 +55,92 @@ pub enum ProgramError {
         /// What is wrong with it.
         source: systole_isa::DecodeError,
     },
+    /// The file begins with something else.
+    #[error("this is no program file; make one with `systole compile`")]
+    NotAProgram,
+    /// The file has another format version.
+    #[error("the program file has format {found}, supported is {supported}; compile the program again")]
+    FormatVersion {
+        /// Version in the file.
+        found: u32,
+        /// Version of this crate.
+        supported: u32,
+    },
+    /// The file was made for another contract.
+    #[error(
+        "the program is for contract {program:#018x}, but this systole has contract {driver:#018x}; compile the program again"
+    )]
+    ForeignAbi {
+        /// Hash in the file.
+        program: u64,
+        /// Hash of this crate's contract.
+        driver: u64,
+    },
+    /// The file's bytes are not those that were written.
+    #[error(
+        "the program file is damaged: checksum {computed:#018x} instead of {stored:#018x}; copy or compile it again"
+    )]
+    Checksum {
+        /// Checksum in the file.
+        stored: u64,
+        /// Checksum of the file's bytes.
+        computed: u64,
+    },
+    /// The file ends early.
+    #[error("the program file needs {wanted} bytes at offset {offset} and has {available}; copy or compile it again")]
+    Truncated {
+        /// Where it was read.
+        offset: usize,
+        /// Bytes needed there.
+        wanted: usize,
+        /// Bytes left.
+        available: usize,
+    },
+    /// Something follows the end.
+    #[error("{bytes} bytes follow the program's end; copy or compile it again")]
+    Trailing {
+        /// How many.
+        bytes: usize,
+    },
+    /// The configuration has a name that is none of ours.
+    #[error(
+        "the program is for configuration `{name}`, known are {}; compile it for one of them",
+        systole_isa::config::NAMED.map(|c| c.name).join(", ")
+    )]
+    UnknownConfig {
+        /// Name in the file.
+        name: String,
+    },
+    /// A text is not UTF-8.
+    #[error("the text at offset {offset} of the program file is not UTF-8; compile the program again")]
+    Text {
+        /// Offset of its first byte.
+        offset: usize,
+    },
+    /// A region has flags that mean nothing.
+    #[error("region {region} has the unknown flags {flags:#04x}; compile the program again")]
+    RegionFlags {
+        /// Region index.
+        region: usize,
+        /// Its flags.
+        flags: u8,
+    },
+    /// A tag's layer does not fit into 16 bits.
+    #[error("a trace tag names layer {layer}, at most 65535 are possible; compile the program again")]
+    Layer {
+        /// Number in the file.
+        layer: u32,
+    },
+    /// A table has more entries than supported.
+    #[error("the program has {count} {what}, at most {max} are supported; split it")]
+    TooMany {
+        /// `tags` or `instructions`.
+        what: &'static str,
+        /// Number in the file.
+        count: usize,
+        /// Number supported.
+        max: usize,
+    },
 }
 
 impl Program {
