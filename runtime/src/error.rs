@@ -17,4 +17,16 @@ pub enum Error {
     /// No program can be made.
     #[error(transparent)]
     Compile(#[from] CompileError),
+    /// The compiled program was not accepted: a defect of the compiler.
+    #[error("the compiled program was refused: {0}; please report this with the model's config.json")]
+    Refused(#[from] Box<systole_driver::Refused>),
+    /// The device refused, failed or did not answer.
+    #[error(transparent)]
+    Engine(#[from] systole_driver::EngineError),
+}
+
+impl From<systole_driver::Refused> for Error {
+    fn from(refused: systole_driver::Refused) -> Self {
+        Self::Refused(Box::new(refused))
+    }
 }

@@ -6,6 +6,7 @@
 //! 2. [`reference`](mod@reference) runs it in fp32, to measure against and to calibrate with.
 //! 3. [`quantize`] turns it into the accelerator's integers.
 //! 4. [`compile`](mod@compile) makes a program for a configuration, a sequence length and a batch.
+//! 5. [`Session`] runs texts through a model on a device.
 //!
 //! Invariants: no input, whether file, text or network, panics; libraries never print.
 #![deny(unsafe_code)] // but for the memory mapping of the checkpoint, `checkpoint::mapping`
@@ -14,7 +15,9 @@ pub mod checkpoint;
 pub mod compile;
 pub mod quantize;
 pub mod reference;
+pub mod session;
 
 mod error;
 
 pub use error::Error;
+pub use session::{Report, RunOptions, Session};

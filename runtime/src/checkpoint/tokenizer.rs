@@ -25,15 +25,20 @@ impl Encoding {
     /// # Errors
     /// [`CheckpointError::EncodingShape`], [`CheckpointError::TextTooLong`], [`CheckpointError::IdOutOfRange`].
     pub fn validate(&self, config: &ModelConfig) -> Result<()> {
-        let (tokens, max) = (self.ids.len(), config.max_positions);
+        self.check(config.vocab, config.type_vocab, config.max_positions)
+    }
+
+    /// As [`Encoding::validate`], for tables of these sizes.
+    pub(crate) fn check(&self, vocab: usize, type_vocab: usize, max: usize) -> Result<()> {
+        let tokens = self.ids.len();
         if tokens == 0 || tokens != self.type_ids.len() {
             return Err(CheckpointError::EncodingShape { ids: tokens, type_ids: self.type_ids.len() });
         }
         if tokens > max {
             return Err(CheckpointError::TextTooLong { tokens, max });
         }
-        in_table("token", &self.ids, config.vocab)?;
-        in_table("token type", &self.type_ids, config.type_vocab)
+        in_table("token", &self.ids, vocab)?;
+        in_table("token type", &self.type_ids, type_vocab)
     }
 }
 

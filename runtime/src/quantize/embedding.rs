@@ -4,7 +4,7 @@
 use systole_isa::numerics::{rshr, saturate};
 
 use super::fixed::quantize_row;
-use crate::checkpoint::{Encoding, Matrix, Weights};
+use crate::checkpoint::{CheckpointError, Encoding, Matrix, Weights};
 
 /// Fractional bits of a word row's multiplier.
 const WORD_SHIFT: u32 = 8;
@@ -42,8 +42,16 @@ impl Embedding {
         Self { hidden, word, word_scale, position: wide(&weights.position), token_type: wide(&weights.token_type) }
     }
 
+    /// Checks that every id of an encoding is a row of its table.
+    ///
+    /// # Errors
+    /// As [`Encoding::validate`].
+    pub fn validate(&self, encoding: &Encoding) -> Result<(), CheckpointError> {
+        encoding.check(self.word_scale.len(), self.token_type.len() / self.hidden, self.position.len() / self.hidden)
+    }
+
     /// Writes the sum of each token's three rows, `[tokens, hidden]`, rows `pitch` elements apart.
-    pub fn sums(&self, encoding: &Encoding, pitch: usize, out: &mut [i16]) {
+    pub(crate) fn sums(&self, encoding: &Encoding, pitch: usize, out: &mut [i16]) {
         let row = |i: usize| i * self.hidden..(i + 1) * self.hidden;
         let tokens = encoding.ids.iter().zip(&encoding.type_ids).enumerate();
         for ((at, (&id, &kind)), out) in tokens.zip(out.chunks_mut(pitch)) {
