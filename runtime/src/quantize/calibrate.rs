@@ -1,4 +1,4 @@
-//! Ranges of every activation over calibration texts, column by column.
+//! Ranges and means of every activation over calibration texts, column by column.
 
 use std::collections::HashMap;
 
@@ -11,12 +11,25 @@ pub struct Ranges {
     pub min: Vec<f32>,
     /// Largest value of each column.
     pub max: Vec<f32>,
+    /// Sum of each column.
+    sum: Vec<f64>,
+    /// Rows seen.
+    rows: usize,
 }
 
 impl Ranges {
+    fn new(cols: usize) -> Self {
+        Self { min: vec![f32::INFINITY; cols], max: vec![f32::NEG_INFINITY; cols], sum: vec![0.0; cols], rows: 0 }
+    }
+
     /// Largest magnitude of each column.
     pub fn magnitudes(&self) -> Vec<f64> {
         self.min.iter().zip(&self.max).map(|(lo, hi)| f64::from(lo.abs().max(hi.abs()))).collect()
+    }
+
+    /// Mean of each column.
+    pub fn means(&self) -> Vec<f64> {
+        self.sum.iter().map(|s| s / self.rows as f64).collect()
     }
 
     /// Largest magnitude of all columns.
@@ -43,15 +56,15 @@ impl Observer for Calibration {
         !matches!(site, Site::Scores | Site::FfnPre)
     }
 
-    fn observe(&mut self, layer: usize, site: Site, _rows: usize, cols: usize, values: &[f32]) {
-        let ranges = self
-            .sites
-            .entry((layer, site))
-            .or_insert_with(|| Ranges { min: vec![f32::INFINITY; cols], max: vec![f32::NEG_INFINITY; cols] });
+    fn observe(&mut self, layer: usize, site: Site, rows: usize, cols: usize, values: &[f32]) {
+        let ranges = self.sites.entry((layer, site)).or_insert_with(|| Ranges::new(cols));
+        ranges.rows += rows;
         for row in values.chunks_exact(cols) {
-            for ((lo, hi), &v) in ranges.min.iter_mut().zip(&mut ranges.max).zip(row) {
+            let columns = ranges.min.iter_mut().zip(&mut ranges.max).zip(&mut ranges.sum);
+            for (((lo, hi), sum), &v) in columns.zip(row) {
                 *lo = lo.min(v);
                 *hi = hi.max(v);
+                *sum += f64::from(v);
             }
         }
     }

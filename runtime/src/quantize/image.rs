@@ -28,30 +28,41 @@ impl Image {
         }
     }
 
-    /// Quantizes and writes a matrix given by its rows, `None` for a row of padding; returns what the requantization
-    /// needs of each row.
-    pub fn weight<R>(&mut self, place: Weight, row: impl Fn(usize) -> Option<R>) -> Vec<Channel>
+    /// Quantizes and writes a matrix given by its rows, `None` for a row of padding. `zero` and `mean` are the operand's,
+    /// by column; returns what the requantization needs of each row.
+    pub fn weight<R>(
+        &mut self,
+        place: Weight,
+        zero: &[f64],
+        mean: &[f64],
+        row: impl Fn(usize) -> Option<R>,
+    ) -> Vec<Channel>
     where
         R: Iterator<Item = f64> + Clone,
     {
         let mut quantized = vec![0i8; place.cols as usize];
         (0..place.rows as usize)
             .map(|r| {
-                quantized.fill(0);
-                let scale = row(r).map_or(0.0, |values| quantize_row(values, &mut quantized));
+                let Some(values) = row(r) else { return Channel::default() };
+                let scale = quantize_row(values.clone(), &mut quantized);
                 let at = place.offset as usize + r * place.pitch as usize;
                 self.0[at..at + quantized.len()].copy_from_slice(bytemuck::cast_slice(&quantized));
-                Channel { scale, sum: quantized.iter().map(|&q| i64::from(q)).sum() }
+                let integers = || quantized.iter().map(|&q| f64::from(q));
+                let zeros = integers().zip(zero).map(|(q, z)| q * z).sum();
+                let rounding = values.zip(integers()).zip(mean).map(|((w, q), m)| (w - scale * q) * m).sum();
+                Channel { scale, zeros, rounding }
             })
             .collect()
     }
 }
 
 /// An output channel of a quantized matrix.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Channel {
     /// `weight = scale * integer`; 0 for a row of padding.
     pub scale: f64,
-    /// Sum of the integers: what a zero point of the input costs.
-    pub sum: i64,
+    /// Sum of the integers times the operand's zeros.
+    pub zeros: f64,
+    /// What rounding the weights takes from the channel's calibrated mean.
+    pub rounding: f64,
 }

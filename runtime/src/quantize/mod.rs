@@ -10,6 +10,7 @@ mod file;
 mod fixed;
 mod image;
 mod layout;
+mod operand;
 mod recipe;
 
 use std::path::PathBuf;

@@ -1,35 +1,31 @@
 //! Post-training quantization of the encoder.
 //!
-//! Weights are INT8 with a scale per output channel. SmoothQuant (arXiv 2211.10438) moves the spread of activation
-//! columns into the weights: column j of an input is divided by `max|x_j|^alpha / max|w_j|^(1 - alpha)`. No division is
-//! left at run time, since every input is made by a pass that multiplies each column anyway. The residual stream keeps
-//! 16 bits. `docs/numerics.md` gives the integer form of each step.
+//! Weights are INT8 with a scale per output channel; how inputs are scaled, and what becomes of their zeros, is
+//! [`Operand`]'s. The residual stream keeps 16 bits. `docs/numerics.md` gives the integer form of each step,
+//! `docs/accuracy.md` what each choice is worth.
 
 use systole_isa::numerics::Param;
 
 use super::calibrate::{Calibration, Ranges};
 use super::fixed::record;
 use super::image::{Channel, Image};
-use super::layout::{LayerLayout, Layout, Scales, Shape};
+use super::layout::{LayerLayout, Layout, Records, Scales, Shape};
+use super::operand::Operand;
 use super::{NormEps, QuantizeError};
-use crate::checkpoint::{LayerNorm, LayerWeights, Linear, Matrix, ModelConfig, Weights};
-use crate::compile::{LEVELS, NORM_FRAC, QKV_SHIFT, SOFTMAX_FRAC};
+use crate::checkpoint::{LayerNorm, LayerWeights, Linear, ModelConfig, Weights};
+use crate::compile::{NORM_FRAC, QKV_SHIFT, SOFTMAX_FRAC};
 use crate::reference::Site;
 
-/// Migration strength at the input of Q, K and V.
-const ALPHA_QKV: f64 = 0.8;
-/// At the input of the output projection.
-const ALPHA_OUTPUT: f64 = 0.5;
-/// At the input of the feed-forward block.
-const ALPHA_UP: f64 = 0.8;
-/// At the activation.
-const ALPHA_DOWN: f64 = 0.9;
+/// Migration strength at the inputs that come from the residual, and at the context. Flat from 0.7 to 0.9.
+const ALPHA_INPUT: f64 = 0.8;
+/// At the activation, with static scales.
+const ALPHA_ACTIVATION_STATIC: f64 = 0.85;
+/// At the activation, with a scale per row.
+const ALPHA_ACTIVATION_DYNAMIC: f64 = 0.6;
 /// The 16-bit residual covers this multiple of the calibrated range.
 const RESIDUAL_HEADROOM: f64 = 2.0;
-/// Calibrated maximum of a dynamic input in its 18-bit form: 8 times headroom.
-const DYNAMIC_INPUT: f64 = 16384.0;
-/// Calibrated maximum of a dynamic activation in its 16-bit form: 4 times headroom.
-const DYNAMIC_ACTIVATION: f64 = 8192.0;
+/// Largest INT8 magnitude of Q, K and V.
+const LEVELS: f64 = 127.0;
 /// One in the function unit's Q12.
 const Q12: f64 = 4096.0;
 
@@ -57,24 +53,6 @@ fn residual_scale(values: &Ranges, sums: Option<&Ranges>) -> f64 {
 /// Epsilon times the squared column count, in squared units of the LayerNorm's input.
 fn integer_eps(eps: f32, hidden: usize, scale: f64) -> u32 {
     (f64::from(eps) * (hidden as f64 / scale).powi(2)).round() as u32
-}
-
-/// Divisors of the columns of an input with these magnitudes, in front of these matrices.
-fn migration(alpha: f64, magnitudes: &[f64], matrices: &[&Matrix]) -> Vec<f64> {
-    let smooth = |j: usize| {
-        let weight = matrices.iter().flat_map(|m| (0..m.rows).map(move |r| m.row(r)[j].abs())).fold(0f32, f32::max);
-        magnitudes[j].max(1e-5).powf(alpha) / f64::from(weight.max(1e-5)).powf(1.0 - alpha)
-    };
-    (0..magnitudes.len()).map(smooth).collect()
-}
-
-fn divided(magnitudes: &[f64], by: &[f64]) -> f64 {
-    magnitudes.iter().zip(by).map(|(m, s)| m / s).fold(0.0, f64::max).max(1e-9)
-}
-
-/// A row of a matrix with its columns multiplied.
-fn scaled_row<'a>(matrix: &'a Matrix, row: usize, by: &'a [f64]) -> impl Iterator<Item = f64> + Clone + 'a {
-    matrix.row(row).iter().zip(by).map(|(&w, s)| f64::from(w) * s)
 }
 
 /// Quantizes all layers into the image that `layout` describes.
@@ -125,149 +103,131 @@ struct Layer<'a> {
 }
 
 impl Layer<'_> {
-    /// Writes the records that make an input of products from the residual; returns the value of one unit of the
-    /// accumulator per unit of weight, as the requantization sees it.
-    fn input(&mut self, place: super::Records, magnitudes: &[f64], smooth: &[f64], residual: f64) -> Result<f64> {
-        let largest = divided(magnitudes, smooth);
-        let (unit, seen) = match self.shape.scales {
-            Scales::Static => (largest / 127.0, largest / 127.0),
-            Scales::Dynamic => {
-                let unit = largest / DYNAMIC_INPUT;
-                (unit, unit / f64::from(LEVELS) * f64::from(Shape::row_shift(self.shape.hidden)).exp2())
-            }
-        };
-        let records: Result<Vec<_>> = smooth.iter().map(|s| record("input", residual / (s * unit), 0.0)).collect();
-        self.image.records(place, &records?);
-        Ok(seen)
+    fn ranges(&self, site: Site) -> &Ranges {
+        self.ranges.get(self.index, site)
     }
 
     fn attention(&mut self, input: &Ranges, residual: f64) -> Result<()> {
-        let (w, at) = (self.weights, self.layout);
-        let matrices = [&w.query, &w.key, &w.value];
-        let smooth = migration(ALPHA_QKV, &input.magnitudes(), &matrices.map(|m| &m.weight));
-        let unit = self.input(at.qkv_in, &input.magnitudes(), &smooth, residual)?;
+        let (w, at, shape) = (self.weights, self.layout, self.shape);
+        let heads = Heads::new(shape);
+        let linears = [&w.query, &w.key, &w.value];
+        let operand = Operand::new(input, &linears.map(|l| &l.weight), ALPHA_INPUT, true, shape.scales);
+        self.image.records(at.qkv_in, &operand.records("input of Q, K and V", residual)?);
+        let source = |row: usize| heads.channel(row % heads.all).map(|c| (row / heads.all, c));
+        let channels = self.image.weight(at.qkv_weight, &operand.zero, &operand.mean, |r| {
+            source(r).map(|(which, c)| operand.row(linears[which].weight.row(c)))
+        });
 
-        let (pitch, all) = (self.shape.head_pitch() as usize, self.shape.heads_pitch() as usize);
-        let dim = (self.shape.hidden / self.shape.heads) as usize;
-        // Channel of the checkpoint behind a padded channel, if any.
-        let channel = |padded: usize| (padded % pitch < dim).then(|| padded / pitch * dim + padded % pitch);
-        let source = |row: usize| channel(row % all).map(|c| (matrices[row / all], c));
-        let channels = self.image.weight(at.qkv_weight, |r| source(r).map(|(m, c)| scaled_row(&m.weight, c, &smooth)));
-
-        let [query, key, value] =
-            [Site::Query, Site::Key, Site::Value].map(|s| self.ranges.get(self.index, s).magnitudes());
-        let head_scale = |m: &[f64], c: usize| {
-            let head = c / dim * dim;
-            m[head..head + dim].iter().fold(1e-9f64, |a, &b| a.max(b)) / 127.0
+        let [query, key, value] = [Site::Query, Site::Key, Site::Value].map(|s| self.ranges(s).magnitudes());
+        let per_head = |m: &[f64], c: usize| {
+            let head = c / heads.dim * heads.dim;
+            m[head..head + heads.dim].iter().fold(1e-9f64, |a, &b| a.max(b)) / LEVELS
         };
-        let out_scale = |row: usize, c: usize| match row / all {
-            0 => head_scale(&query, c),
-            1 => head_scale(&key, c),
-            _ => value[c].max(1e-9) / 127.0,
-        };
-        let extra = f64::from(QKV_SHIFT).exp2();
-        let records: Result<Vec<_>> = channels
-            .iter()
-            .enumerate()
-            .map(|(row, channel)| match source(row) {
-                None => Ok(Param::default()),
-                Some((linear, c)) => {
-                    let out = out_scale(row, c) / extra;
-                    record("Q, K, V", unit * channel.scale / out, f64::from(linear.bias[c]) / out)
-                }
+        let value_scale = |c: usize| value[c].max(1e-9) / LEVELS;
+        let records: Result<Vec<_>> = (0..channels.len())
+            .map(|row| {
+                let Some((which, c)) = source(row) else { return Ok(Param::default()) };
+                let scale = [per_head(&query, c), per_head(&key, c), value_scale(c)][which];
+                let to = scale / f64::from(QKV_SHIFT).exp2();
+                operand.requantize("Q, K, V", &channels[row], linears[which].bias[c], to)
             })
             .collect();
         self.image.records(at.qkv, &records?);
 
-        let to_octaves = std::f64::consts::LOG2_E * Q12 / (dim as f64).sqrt();
-        let exponents: Result<Vec<_>> = (0..self.shape.heads as usize)
-            .map(|h| record("exponent", head_scale(&query, h * dim) * head_scale(&key, h * dim) * to_octaves, 0.0))
+        let to_octaves = std::f64::consts::LOG2_E * Q12 / (heads.dim as f64).sqrt();
+        let first_channels = (0..shape.heads as usize).map(|h| h * heads.dim);
+        let exponents: Result<Vec<_>> = first_channels
+            .map(|c| record("exponent", per_head(&query, c) * per_head(&key, c) * to_octaves, 0.0))
             .collect();
         self.image.aligned_records(at.exponent, &exponents?);
+        self.attention_output(&heads, value_scale, residual)
+    }
 
-        let context = self.ranges.get(self.index, Site::Context).magnitudes();
-        let smooth = migration(ALPHA_OUTPUT, &context, &[&w.attention_output.weight]);
-        let unit = divided(&context, &smooth) / 127.0;
+    /// The context's scale per channel, and the output projection. Context keeps a static scale in both modes.
+    fn attention_output(&mut self, heads: &Heads, value_scale: impl Fn(usize) -> f64, residual: f64) -> Result<()> {
+        let (linear, at) = (&self.weights.attention_output, self.layout);
+        let context = self.ranges(Site::Context);
+        let operand = Operand::new(context, &[&linear.weight], ALPHA_INPUT, false, Scales::Static);
         let fraction = f64::from(SOFTMAX_FRAC).exp2();
-        let records: Result<Vec<_>> = (0..all)
-            .map(|padded| match channel(padded) {
-                None => Ok(Param::default()),
-                Some(c) => record("context", out_scale(2 * all, c) / (smooth[c] * unit * fraction), 0.0),
+        let records: Result<Vec<_>> = (0..heads.all)
+            .map(|padded| {
+                let Some(c) = heads.channel(padded) else { return Ok(Param::default()) };
+                record("context", value_scale(c) / (operand.smooth[c] * operand.unit * fraction), 0.0)
             })
             .collect();
         self.image.records(at.context, &records?);
-        // Columns of the checkpoint spread to the padded heads, with a zero for each column of padding.
-        let matrix = &w.attention_output.weight;
-        let channels = self.image.weight(at.output_weight, |r| {
-            Some((0..all).map(move |padded| channel(padded)).map({
-                let (row, smooth) = (matrix.row(r), &smooth);
-                move |c| c.map_or(0.0, |c| f64::from(row[c]) * smooth[c])
-            }))
-        });
-        self.sum_records(at.output, "attention output", &channels, &w.attention_output, unit, 0.0, residual)
+        // The checkpoint's columns spread to the padded heads, a zero for each column of padding.
+        let spread = |values: &[f64]| heads.spread(values).collect::<Vec<f64>>();
+        let rows: Vec<Vec<f64>> =
+            (0..linear.weight.rows).map(|r| spread(&operand.row(linear.weight.row(r)).collect::<Vec<_>>())).collect();
+        let (zero, mean) = (spread(&operand.zero), spread(&operand.mean));
+        let channels = self.image.weight(at.output_weight, &zero, &mean, |r| Some(rows[r].iter().copied()));
+        self.sums(at.output, "attention output", &operand, &channels, linear, residual)
     }
 
     fn feed_forward(&mut self, residual: f64) -> Result<()> {
-        let (w, at) = (self.weights, self.layout);
-        let input = self.ranges.get(self.index, Site::AttentionOut).magnitudes();
-        let smooth = migration(ALPHA_UP, &input, &[&w.ffn_in.weight]);
-        let unit = self.input(at.ffn_in, &input, &smooth, residual)?;
-        let channels = self.image.weight(at.up_weight, |r| Some(scaled_row(&w.ffn_in.weight, r, &smooth)));
-        let records: Result<Vec<_>> = channels
-            .iter()
-            .zip(&w.ffn_in.bias)
-            .map(|(c, &b)| record("first feed-forward matrix", unit * c.scale * Q12, f64::from(b) * Q12))
-            .collect();
+        let (w, at, scales) = (self.weights, self.layout, self.shape.scales);
+        let operand = Operand::new(self.ranges(Site::AttentionOut), &[&w.ffn_in.weight], ALPHA_INPUT, true, scales);
+        self.image.records(at.ffn_in, &operand.records("input of the feed-forward block", residual)?);
+        let row = |r: usize| Some(operand.row(w.ffn_in.weight.row(r)));
+        let channels = self.image.weight(at.up_weight, &operand.zero, &operand.mean, row);
+        let pairs = channels.iter().zip(&w.ffn_in.bias);
+        let records: Result<Vec<_>> =
+            pairs.map(|(c, &b)| operand.requantize("first feed-forward matrix", c, b, 1.0 / Q12)).collect();
         self.image.records(at.up, &records?);
 
-        let ranges = self.ranges.get(self.index, Site::FfnAct);
-        let magnitudes = ranges.magnitudes();
-        let smooth = migration(ALPHA_DOWN, &magnitudes, &[&w.ffn_out.weight]);
-        let (unit, zero, seen) = match self.shape.scales {
-            Scales::Static => {
-                // 255 steps from the most negative to the largest value: GELU is nearly one-sided.
-                let low = ranges.min.iter().zip(&smooth).map(|(&v, s)| f64::from(v) / s).fold(0.0, f64::min);
-                let high = ranges.max.iter().zip(&smooth).map(|(&v, s)| f64::from(v) / s).fold(1e-9, f64::max);
-                let unit = (high - low) / 255.0;
-                (unit, (-128.0 - low / unit).round(), unit)
-            }
-            Scales::Dynamic => {
-                let unit = divided(&magnitudes, &smooth) / DYNAMIC_ACTIVATION;
-                let shift = Shape::row_shift(self.shape.intermediate);
-                (unit, 0.0, unit / f64::from(LEVELS) * f64::from(shift).exp2())
-            }
+        // A row's own scale adapts to its maximum, and a zero would have to adapt with it.
+        let (alpha, centred) = match scales {
+            Scales::Static => (ALPHA_ACTIVATION_STATIC, true),
+            Scales::Dynamic => (ALPHA_ACTIVATION_DYNAMIC, false),
         };
-        let records: Result<Vec<_>> =
-            smooth.iter().map(|s| record("activation", 1.0 / (Q12 * s * unit), zero)).collect();
-        self.image.records(at.activation, &records?);
-        let channels = self.image.weight(at.down_weight, |r| Some(scaled_row(&w.ffn_out.weight, r, &smooth)));
-        self.sum_records(at.down, "second feed-forward matrix", &channels, &w.ffn_out, seen, zero, residual)
+        let operand = Operand::new(self.ranges(Site::FfnAct), &[&w.ffn_out.weight], alpha, centred, scales);
+        self.image.records(at.activation, &operand.records("activation", 1.0 / Q12)?);
+        let row = |r: usize| Some(operand.row(w.ffn_out.weight.row(r)));
+        let channels = self.image.weight(at.down_weight, &operand.zero, &operand.mean, row);
+        self.sums(at.down, "second feed-forward matrix", &operand, &channels, &w.ffn_out, residual)
     }
 
-    /// Requantization to the residual's unit, with bias and the cost of the input's zero point.
-    #[expect(clippy::too_many_arguments, reason = "one argument for each factor of the formula")]
-    fn sum_records(
+    /// Requantization to the residual's unit.
+    fn sums(
         &mut self,
-        place: super::Records,
+        place: Records,
         what: &'static str,
+        operand: &Operand,
         channels: &[Channel],
         linear: &Linear,
-        unit: f64,
-        zero: f64,
         residual: f64,
     ) -> Result<()> {
-        let records: Result<Vec<_>> = channels
-            .iter()
-            .zip(&linear.bias)
-            .map(|(c, &bias)| {
-                let scale = unit * c.scale / residual;
-                let p = record(what, scale, 0.0)?;
-                // With the rounded multiplier, so that the offset cancels exactly.
-                let offset = zero * c.sum as f64 * f64::from(p.mult) * (-f64::from(p.shift)).exp2();
-                record(what, scale, f64::from(bias) / residual - offset)
-            })
-            .collect();
+        let pairs = channels.iter().zip(&linear.bias);
+        let records: Result<Vec<_>> = pairs.map(|(c, &b)| operand.requantize(what, c, b, residual)).collect();
         self.image.records(place, &records?);
         Ok(())
+    }
+}
+
+/// Where the checkpoint's channels lie when each head is padded.
+struct Heads {
+    /// Channels of a head.
+    dim: usize,
+    /// Columns of a padded head.
+    pitch: usize,
+    /// Columns of all padded heads.
+    all: usize,
+}
+
+impl Heads {
+    fn new(shape: &Shape) -> Self {
+        let (pitch, all) = (shape.head_pitch() as usize, shape.heads_pitch() as usize);
+        Self { dim: (shape.hidden / shape.heads) as usize, pitch, all }
+    }
+
+    /// The checkpoint's channel behind a padded column, if any.
+    fn channel(&self, padded: usize) -> Option<usize> {
+        let (head, column) = (padded / self.pitch, padded % self.pitch);
+        (column < self.dim).then_some(head * self.dim + column)
+    }
+
+    fn spread<'a>(&'a self, values: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
+        (0..self.all).map(|padded| self.channel(padded).map_or(0.0, |c| values[c]))
     }
 }
