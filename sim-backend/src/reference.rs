@@ -47,7 +47,8 @@ fn check_bytes(dram: &DramBlock, regions: &Regions) -> Result<(), Stop> {
     let align = u64::from(DRAM_ALIGN);
     let end = u128::from(region.base) + u128::from(region.size);
     let first = u64::from(dram.offset);
-    if region.base % align != 0 || u64::from(region.size) % align != 0 || end > u128::from(u64::MAX) {
+    let aligned = region.base.is_multiple_of(align) && u64::from(region.size).is_multiple_of(align);
+    if !aligned || end > u128::from(u64::MAX) {
         return Err(Stop { cause: Cause::RegionMalformed, address: first });
     }
     for r in 0..u64::from(dram.rows) {

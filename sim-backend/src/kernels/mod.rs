@@ -12,9 +12,9 @@ pub(crate) mod transfer;
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     /// Left operand of a GEMM, widened.
-    a: Vec<i16>,
+    a: Vec<gemm::Packed>,
     /// A few columns of the right operand, widened.
-    b: Vec<i16>,
+    b: Vec<gemm::Packed>,
     /// One row under MAP.
     row: Vec<i32>,
 }
