@@ -6,12 +6,12 @@ use proptest::prelude::*;
 use std::sync::{Arc, Mutex};
 use support::Random;
 use support::host::{Host, encoded, end};
-use systole_driver::Device;
+use systole_driver::{Bindings, Device, Engine, Program, RegionSpec, RunOptions};
 use systole_isa::config::{N8, NAMED};
 use systole_isa::instruction::{
     End, Format, Function, Gemm, Load, Map, Memory as Place, Output, Row, RowKind, Stat, Store,
 };
-use systole_isa::{Cause, HwConfig, Instruction, Op, SEMAPHORE_MAX, Unit};
+use systole_isa::{ABI_HASH, Cause, HwConfig, Instruction, Op, REGIONS, SEMAPHORE_MAX, Unit};
 use systole_sim::{Interleaving, Queues, Simulator, Step};
 
 fn load(dst: u16, offset: u32) -> Load {
@@ -49,10 +49,13 @@ fn host(device: Simulator) -> Host {
     let mut host = Host::new(device, 16);
     let input = host.region(0, 2048);
     host.region(1, 4096);
-    let mut random = Random(42);
-    let bytes: Vec<u8> = (0..2048).map(|_| (random.next() % 7) as u8).collect();
-    host.device.copy_to(input, &bytes).unwrap();
+    host.device.copy_to(input, &input_bytes()).unwrap();
     host
+}
+
+fn input_bytes() -> Vec<u8> {
+    let mut random = Random(42);
+    (0..2048).map(|_| (random.next() % 7) as u8).collect()
 }
 
 /// The blocks of the pipeline below.
@@ -114,6 +117,37 @@ fn every_interleaving_of_a_race_free_program_gives_the_same_bytes() {
             let device = Simulator::new(&N8).with_interleaving(Interleaving::Random { seed }).with_queues(queues);
             assert_eq!(output_of(device, &code), expected, "seed {seed}");
         }
+    }
+}
+
+#[test]
+fn a_verified_program_runs_through_the_engine() {
+    let region = |name: &str, size, writable| RegionSpec { name: name.into(), size, writable, initialised: !writable };
+    let mut regions = <[RegionSpec; REGIONS]>::default();
+    regions[0] = region("input", 2048, false);
+    regions[1] = region("output", 4096, true);
+    let program = Program {
+        config: &N8,
+        abi_hash: ABI_HASH,
+        tokens: 1,
+        batch: 1,
+        code: pipeline(|s| s),
+        regions,
+        tags: Vec::new(),
+    };
+    let verified = systole_driver::verify(program).unwrap();
+    let expected = output_of(Simulator::new(&N8), &verified.code);
+    let mut engine = Engine::open(Box::new(Simulator::new(&N8))).unwrap();
+    let loaded = engine.upload(&verified).unwrap();
+    let (input, output) = (engine.allocate(2048).unwrap(), engine.allocate(4096).unwrap());
+    engine.write(&input, 0, &input_bytes()).unwrap();
+    let bindings = Bindings::new().bind(0, &input).bind(1, &output);
+    for _ in 0..70 {
+        let report = engine.run(&loaded, &bindings, RunOptions::default()).unwrap();
+        assert_eq!((report.cycles, report.executed), (None, verified.code.len() as u32));
+        let mut bytes = vec![0; 4096];
+        engine.read(&output, 0, &mut bytes).unwrap();
+        assert_eq!(bytes, expected);
     }
 }
 
