@@ -72,9 +72,12 @@ fn a_run_writes_a_submission_and_reads_a_completion() {
 fn traces_are_returned_when_asked_for() {
     let mut bench = bench();
     assert!(bench.run(false).unwrap().trace.is_empty());
+    let mut memory = None;
     for _ in 0..3 {
         let trace = bench.run(true).unwrap().trace;
         assert_eq!((trace.len(), trace[0].tag, trace[0].instruction), (1, 1, 0));
+        let next = bench.mock.state().next;
+        assert_eq!(*memory.get_or_insert(next), next, "later runs allocate nothing on the device");
     }
 }
 
@@ -108,19 +111,20 @@ fn strangers_are_refused() {
     assert_eq!(
         with(register::ABI_HASH_HI.offset, 5),
         format!(
-            "the device has contract {:#018x}, this systole has {hash:#018x}; build a bitstream with `systole bitstream` and \
-             program the board with it, or use the systole that built the board's",
+            "the device has contract {:#018x}, this systole has {hash:#018x}; program the board with a \
+             bitstream of this version, or use the systole that built the board's",
             5 << 32 | hash & 0xffff_ffff
         )
     );
     assert_eq!(
         with(register::CONFIG_ID.offset, 9),
-        "CONFIG_ID reads 9, which names no configuration of this systole (n8, n16, n32); build a bitstream for one of them \
-         with `systole bitstream`"
+        "CONFIG_ID reads 9, which names no configuration of this systole (n8, n16, n32); program the board with a \
+         bitstream for one of them"
     );
     assert_eq!(
         with(register::CONFIG_SPAD.offset, 512),
-        "CONFIG_SPAD reads 0x200, but configuration `n8` has 0x4000; build the bitstream again with `systole bitstream`"
+        "CONFIG_SPAD reads 0x200, but configuration `n8` has 0x4000; build the bitstream again and \
+         program the board with it"
     );
 }
 
@@ -130,7 +134,8 @@ fn programs_and_bindings_must_fit() {
     let foreign = Program { config: &N16, ..copy_program() };
     assert_eq!(
         bench.engine.upload(&verify(foreign).unwrap()).unwrap_err().to_string(),
-        "the program is for configuration `n16`, the device has `n8`; compile it again with `systole compile --config n8`"
+        "the program is for configuration `n16`, the device has `n8`; compile it again for `n8` with \
+         `systole compile`"
     );
     let small = bench.engine.allocate(64).unwrap();
     let mut other = self::bench();

@@ -25,8 +25,8 @@ pub enum EngineError {
     },
     /// The device implements another contract.
     #[error(
-        "the device has contract {device:#018x}, this systole has {ABI_HASH:#018x}; build a bitstream with `systole bitstream` \
-         and program the board with it, or use the systole that built the board's"
+        "the device has contract {device:#018x}, this systole has {ABI_HASH:#018x}; program the board with a \
+         bitstream of this version, or use the systole that built the board's"
     )]
     AbiMismatch {
         /// Hash in the ID register.
@@ -34,8 +34,8 @@ pub enum EngineError {
     },
     /// CONFIG_ID names no supported configuration.
     #[error(
-        "CONFIG_ID reads {id}, which names no configuration of this systole ({}); build a bitstream for one of them with \
-         `systole bitstream`",
+        "CONFIG_ID reads {id}, which names no configuration of this systole ({}); program the board with a \
+         bitstream for one of them",
         names()
     )]
     UnknownConfig {
@@ -44,8 +44,8 @@ pub enum EngineError {
     },
     /// A CONFIG register contradicts the configuration that CONFIG_ID names.
     #[error(
-        "{register} reads {found:#x}, but configuration `{config}` has {expected:#x}; build the bitstream again with \
-         `systole bitstream`"
+        "{register} reads {found:#x}, but configuration `{config}` has {expected:#x}; build the bitstream \
+         again and program the board with it"
     )]
     ConfigRegister {
         /// Name of the register.
@@ -74,8 +74,8 @@ pub enum EngineError {
     Unusable,
     /// The program was compiled for another configuration.
     #[error(
-        "the program is for configuration `{program}`, the device has `{device}`; compile it again with \
-         `systole compile --config {device}`"
+        "the program is for configuration `{program}`, the device has `{device}`; compile it again for \
+         `{device}` with `systole compile`"
     )]
     ProgramConfig {
         /// The program's.
@@ -134,8 +134,8 @@ pub enum EngineError {
     Faulted(Fault),
     /// No completion came in time.
     #[error(
-        "no completion after {waited:?} (STATUS {status:#x}, submissions taken: {taken}); raise the deadline, or run \
-         `systole doctor` if shorter programs hang too"
+        "no completion after {waited:?} (STATUS {status:#x}, submissions taken: {taken}); raise the deadline; if \
+         shorter programs hang too, program the board again"
     )]
     Timeout {
         /// Time since the doorbell.

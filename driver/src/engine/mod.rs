@@ -40,6 +40,13 @@ pub struct LoadedProgram {
     regions: [RegionSpec; REGIONS],
 }
 
+impl LoadedProgram {
+    /// What the program expects of each region.
+    pub fn regions(&self) -> &[RegionSpec; REGIONS] {
+        &self.regions
+    }
+}
+
 /// How to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunOptions {
@@ -61,7 +68,7 @@ impl Default for RunOptions {
 pub struct RunReport {
     /// Cycles from fetch to completion; `None` on an executor without timing.
     pub cycles: Option<u64>,
-    /// One record for each tagged instruction, in order of completion; empty unless asked for.
+    /// One record for each tagged instruction, in the order in which the device wrote them; empty unless asked for.
     pub trace: Vec<TraceRecord>,
     /// Instructions executed, END included.
     pub executed: u32,

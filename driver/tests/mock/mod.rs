@@ -38,7 +38,8 @@ pub enum Irq {
 pub struct State {
     pub registers: BTreeMap<u32, u32>,
     pub memory: BTreeMap<u64, Vec<u8>>,
-    next: u64,
+    /// Address of the next allocation.
+    pub next: u64,
     /// Answers in order; when they run out the device completes.
     pub script: Vec<Answer>,
     pub submissions: Vec<(Submission, [Region; REGIONS])>,
