@@ -5,6 +5,7 @@
 //! 3. [`crate::compile::compile`] takes its [`Encoder`]; the device takes its image as it is.
 
 mod calibrate;
+mod corpus;
 mod embedding;
 mod file;
 mod fixed;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use crate::checkpoint::{Checkpoint, CheckpointError, Encoding, Limit, SentenceHead, Tokenizer};
 use crate::reference::Reference;
 
+pub use corpus::default_calibration;
 pub use embedding::Embedding;
 pub use layout::{LayerLayout, Layout, Records, Scales, Shape, Weight};
 
