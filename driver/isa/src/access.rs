@@ -105,11 +105,20 @@ impl Block {
         (0..count).map(move |r| base + r * step..base + r * step + len)
     }
 
+    /// Whether a word belongs to both. Runs ascend, so one walk along both suffices.
     fn overlaps(&self, other: &Self) -> bool {
-        self.space == other.space
-            && self.base < other.end()
-            && other.base < self.end()
-            && self.runs().any(|a| other.runs().any(|b| a.start < b.end && b.start < a.end))
+        if self.space != other.space {
+            return false;
+        }
+        let (mut left, mut right) = (self.runs(), other.runs());
+        let (mut a, mut b) = (left.next(), right.next());
+        while let (Some(x), Some(y)) = (&a, &b) {
+            if x.start < y.end && y.start < x.end {
+                return true;
+            }
+            if x.end <= y.start { a = left.next() } else { b = right.next() }
+        }
+        false
     }
 
     fn same_place(&self, other: &Self) -> bool {
@@ -272,4 +281,24 @@ pub fn check(instruction: &Instruction, config: &HwConfig) -> Result<Accesses, R
         }
     }
     Ok(accesses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    prop_compose! {
+        fn block()(base in 0u32..40, stride in 0u32..12, rows in 1u32..8, words in 1u32..8) -> Block {
+            Block { space: Space::Spad, base, stride, rows, words, kind: Kind::Read }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn overlap_is_a_shared_word(a in block(), b in block()) {
+            let shared = a.runs().flatten().any(|w| b.runs().flatten().any(|v| v == w));
+            prop_assert_eq!(a.overlaps(&b), shared);
+        }
+    }
 }

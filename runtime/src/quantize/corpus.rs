@@ -1,6 +1,6 @@
 //! The calibration texts of whoever gives none.
 
-/// About 270 short texts on everyday subjects, from one word to a paragraph of 150: news, science, instructions,
+/// About 320 short texts on everyday subjects, from one word to a paragraph of 150: news, science, instructions,
 /// questions, dialogue, reviews, code, numbers and names. They were written for this project.
 ///
 /// Texts like those the model will see give narrower ranges than these.
