@@ -29,6 +29,18 @@ pub struct ProgramStatistics {
 }
 
 impl Statistics {
+    /// The work of one instruction.
+    pub fn of(instruction: &Instruction) -> Self {
+        let mut work = Self::default();
+        work.add(instruction);
+        work
+    }
+
+    /// Bytes between DRAM and chip, both ways.
+    pub fn bytes(&self) -> u64 {
+        self.bytes_loaded.saturating_add(self.bytes_stored)
+    }
+
     /// Instructions of one unit.
     pub fn of_unit(&self, unit: Unit) -> u64 {
         self.instructions[unit as usize]

@@ -20,6 +20,9 @@ pub enum Error {
     /// The compiled program was not accepted: a defect of the compiler.
     #[error("the compiled program was refused: {0}; please report this with the model's config.json")]
     Refused(#[from] Box<systole_driver::Refused>),
+    /// A program file is damaged or foreign.
+    #[error(transparent)]
+    Program(#[from] systole_driver::ProgramError),
     /// The device refused, failed or did not answer.
     #[error(transparent)]
     Engine(#[from] systole_driver::EngineError),

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use systole_driver::{Bindings, Buffer, Device, Engine, LoadedProgram, RunReport, Verified, verify};
+use systole_driver::{Bindings, Buffer, Device, Engine, LoadedProgram, RunReport, Statistics, Verified, verify};
 use systole_isa::instruction::Unit;
 use systole_isa::ring::TraceRecord;
-use systole_isa::{HwConfig, Instruction, Op, access};
+use systole_isa::{DRAM_ALIGN, HwConfig, Instruction};
 
 use crate::Error;
 use crate::checkpoint::{Encoding, Matrix};
@@ -59,17 +59,15 @@ pub struct Report {
 struct Compiled {
     program: Verified,
     loaded: LoadedProgram,
-    macs: u64,
-    bytes: u64,
+    work: Statistics,
     last_use: u64,
 }
 
-/// Device buffers that all programs share; each as large as the largest program needs.
-#[derive(Default)]
+/// Device buffers that all programs share; each as large as the largest program so far needs.
 struct Memory {
-    input: Option<Buffer>,
-    output: Option<Buffer>,
-    workspace: Option<Buffer>,
+    input: Buffer,
+    output: Buffer,
+    workspace: Buffer,
 }
 
 /// A model on a device.
@@ -91,14 +89,9 @@ impl Session {
         let mut engine = Engine::open(device)?;
         let constants = engine.allocate(model.image.len() as u64)?;
         engine.write(&constants, 0, &model.image)?;
-        Ok(Self {
-            model,
-            engine,
-            constants,
-            memory: Memory::default(),
-            programs: HashMap::new(),
-            report: Report::default(),
-        })
+        let mut empty = || engine.allocate(DRAM_ALIGN.into());
+        let memory = Memory { input: empty()?, output: empty()?, workspace: empty()? };
+        Ok(Self { model, engine, constants, memory, programs: HashMap::new(), report: Report::default() })
     }
 
     /// The device's configuration.
@@ -168,13 +161,12 @@ impl Session {
     fn run(&mut self, batch: &[&Encoding], options: &RunOptions) -> Result<Vec<Vec<i16>>, Error> {
         let tokens = batch[0].ids.len();
         let key = (tokens as u32, batch.len() as u32);
-        self.prepare(key)?;
-        // Just prepared.
-        let Some(compiled) = self.programs.get_mut(&key) else { return Ok(Vec::new()) };
-        let Memory { input: Some(input), output: Some(output), workspace: Some(workspace) } = &self.memory else {
-            return Ok(Vec::new());
+        // Taken out for the run; a program that fails is compiled again.
+        let mut compiled = match self.programs.remove(&key) {
+            Some(compiled) => compiled,
+            None => self.prepare(key)?,
         };
-        let _span = tracing::info_span!("submit", tokens, batch = batch.len(), macs = compiled.macs).entered();
+        let _span = tracing::info_span!("submit", tokens, batch = batch.len(), macs = compiled.work.macs).entered();
 
         let hidden = self.model.embedding.hidden;
         let pitch = residual_pitch(&self.model.encoder.shape) as usize / 2;
@@ -183,53 +175,47 @@ impl Session {
             self.model.embedding.sums(encoding, pitch, rows);
         }
         to_little_endian(&mut rows);
-        self.engine.write(input, 0, bytemuck::cast_slice(&rows))?;
+        self.engine.write(&self.memory.input, 0, bytemuck::cast_slice(&rows))?;
         let bindings = Bindings::new()
             .bind(CONSTANTS.into(), &self.constants)
-            .bind(INPUT.into(), input)
-            .bind(OUTPUT.into(), output)
-            .bind(WORKSPACE.into(), workspace);
+            .bind(INPUT.into(), &self.memory.input)
+            .bind(OUTPUT.into(), &self.memory.output)
+            .bind(WORKSPACE.into(), &self.memory.workspace);
         let run = systole_driver::RunOptions { trace: options.trace, deadline: options.deadline };
         let done = self.engine.run(&compiled.loaded, &bindings, run)?;
-        self.engine.read(output, 0, bytemuck::cast_slice_mut(&mut rows))?;
+        self.engine.read(&self.memory.output, 0, bytemuck::cast_slice_mut(&mut rows))?;
         to_little_endian(&mut rows);
 
         done.trace.iter().for_each(|record| show(record, &compiled.program, done.cycles.is_some()));
         compiled.last_use = self.report.submissions;
-        self.report.add(&done, compiled, batch.len(), tokens);
+        self.report.add(&done, &compiled, batch.len(), tokens);
+        self.programs.insert(key, compiled);
         let sequence = |rows: &[i16]| rows.chunks(pitch).flat_map(|r| &r[..hidden]).copied().collect();
         Ok(rows.chunks(tokens * pitch).map(sequence).collect())
     }
 
-    /// Compiles, verifies and uploads the program for (tokens, batch) unless it is there.
-    fn prepare(&mut self, key: (u32, u32)) -> Result<(), Error> {
-        if self.programs.contains_key(&key) {
-            return Ok(());
-        }
+    /// Compiles, verifies and uploads the program for (tokens, batch).
+    fn prepare(&mut self, key: (u32, u32)) -> Result<Compiled, Error> {
         let program = compile(&self.model.encoder, self.engine.config(), key.0, key.1)?;
         let program = {
             let _span = tracing::info_span!("verify", instructions = program.code.len()).entered();
             verify(program)?
         };
         self.make_room(program.code.len());
-        let engine = &mut self.engine;
-        let mut grow = |buffer: &mut Option<Buffer>, region: u8| -> Result<(), Error> {
-            let size = u64::from(program.regions[usize::from(region)].size);
-            if buffer.as_ref().is_none_or(|b| b.size() < size) {
-                *buffer = None;
-                *buffer = Some(engine.allocate(size)?);
+        for (buffer, region) in [
+            (&mut self.memory.input, INPUT),
+            (&mut self.memory.output, OUTPUT),
+            (&mut self.memory.workspace, WORKSPACE),
+        ] {
+            let size = program.regions[usize::from(region)].size.into();
+            if buffer.size() < size {
+                *buffer = self.engine.allocate(size)?;
             }
-            Ok(())
-        };
-        grow(&mut self.memory.input, INPUT)?;
-        grow(&mut self.memory.output, OUTPUT)?;
-        grow(&mut self.memory.workspace, WORKSPACE)?;
+        }
         let loaded = self.engine.upload(&program)?;
-        let costs = program.instructions().filter_map(Result::ok).map(|i| cost(&i, program.config));
-        let (macs, bytes) = costs.fold((0, 0), |(m, b), (macs, bytes)| (m + macs, b + bytes));
-        self.programs.insert(key, Compiled { program, loaded, macs, bytes, last_use: self.report.submissions });
+        let work = program.statistics()?.total;
         self.report.compiled += 1;
-        Ok(())
+        Ok(Compiled { program, loaded, work, last_use: self.report.submissions })
     }
 
     /// Forgets programs until one more of this length stays inside the cache.
@@ -249,22 +235,12 @@ impl Report {
         self.sequences += sequences as u64;
         self.tokens += (sequences * tokens) as u64;
         self.instructions += u64::from(done.executed);
-        self.macs += compiled.macs;
-        self.bytes += compiled.bytes;
+        self.macs += compiled.work.macs;
+        self.bytes += compiled.work.bytes();
         if let Some(cycles) = done.cycles {
             self.cycles = Some(self.cycles.unwrap_or(0) + cycles);
         }
     }
-}
-
-/// Multiply-accumulates, and bytes between DRAM and chip.
-fn cost(instruction: &Instruction, config: &HwConfig) -> (u64, u64) {
-    let macs = match instruction.op {
-        Op::Gemm(g) => u64::from(g.m) * u64::from(g.k) * u64::from(g.n),
-        _ => 0,
-    };
-    let moved = access::of(instruction, config).dram.map_or(0, |d| u64::from(d.rows) * u64::from(d.bytes));
-    (macs, moved)
 }
 
 /// Emits the span of one traced instruction. `start` and `end` are the device's clock: cycles where it has timing, else
@@ -273,7 +249,8 @@ fn show(record: &TraceRecord, program: &Verified, timed: bool) {
     let index = record.instruction as usize;
     let Some(Ok(instruction)) = program.code.get(index).map(Instruction::decode) else { return };
     let Some(tag) = program.tags.get(usize::from(record.tag).wrapping_sub(1)) else { return };
-    let (macs, bytes) = cost(&instruction, program.config);
+    let work = Statistics::of(&instruction);
+    let (macs, bytes) = (work.macs, work.bytes());
     let unit = Unit::QUEUED.into_iter().find(|&u| u as u8 == record.unit).map_or("unknown", Unit::name);
     let cycles = timed.then(|| record.end.saturating_sub(record.start));
     let (layer, op, start, end) = (tag.layer, tag.op.as_str(), record.start, record.end);

@@ -42,15 +42,25 @@ pub fn survey(path: &Path, config: &ModelConfig) -> Result<Vec<TensorReport>> {
 /// Those of [`survey`]; [`CheckpointError::TensorRefused`] for a tensor that would change the result; missing,
 /// duplicate, wrongly shaped, wrongly typed or non-finite tensors by name.
 pub fn load(path: &Path, config: &ModelConfig) -> Result<(Weights, Vec<TensorReport>)> {
-    let map = MappedFile::open(path)?;
-    let file = File::parse(&map, path, config)?;
-    for tensor in &file.report {
-        if let Fate::Refused(reason) = tensor.fate {
-            return Err(CheckpointError::TensorRefused { name: tensor.name.clone(), reason });
+    Weights::from_bytes(&MappedFile::open(path)?, path, config)
+}
+
+impl Weights {
+    /// Reads all parameters of the encoder from the bytes of a safetensors file; `path` is for messages only.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Container`], [`CheckpointError::TensorRefused`] for a tensor that would change the result;
+    /// missing, duplicate, wrongly shaped, wrongly typed or non-finite tensors by name.
+    pub fn from_bytes(bytes: &[u8], path: &Path, config: &ModelConfig) -> Result<(Self, Vec<TensorReport>)> {
+        let file = File::parse(bytes, path, config)?;
+        for tensor in &file.report {
+            if let Fate::Refused(reason) = tensor.fate {
+                return Err(CheckpointError::TensorRefused { name: tensor.name.clone(), reason });
+            }
         }
+        let weights = file.weights(config)?;
+        Ok((weights, file.report))
     }
-    let weights = file.weights(config)?;
-    Ok((weights, file.report))
 }
 
 /// A parsed file, its tensors found by the name of the parameter.

@@ -12,6 +12,8 @@ mod ops;
 mod plan;
 mod rows;
 mod scheduler;
+#[cfg(test)]
+mod tests;
 
 use systole_driver::{Program, RegionSpec, Tag};
 use systole_isa::{ABI_HASH, DRAM_ALIGN, HwConfig, REGIONS};

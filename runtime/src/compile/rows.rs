@@ -91,7 +91,7 @@ impl Compiler<'_> {
             self.product(row.input, layer.qkv_weight, [0, hidden], [chunk.start, chunk.cols], products, tile, false);
             let param = self.chunk_params(layer.qkv, chunk.start, chunk.cols);
             let pass = Pass::over(products, tile.rows, chunk.cols).channel(param);
-            self.emit(self.from_input(pass).to(Output::Spad8, narrow, QKV_SHIFT));
+            self.emit(self.scaled_by_input(pass).to(Output::Spad8, narrow, QKV_SHIFT));
             let to = self.qkv().at(tile.start, chunk.start);
             self.emit(ops::store(Memory::Spad, Format::I8, narrow, to, tile.rows, chunk.cols));
         }
@@ -133,7 +133,7 @@ impl Compiler<'_> {
             let products = row.products[chunk.side];
             let param = self.chunk_params(layer.up, chunk.start, chunk.cols);
             let pass = Pass::over(products, tile.rows, chunk.cols).channel(param).function(self.activation());
-            self.emit(self.from_input(pass).to(Output::Acc32, products, 0));
+            self.emit(self.scaled_by_input(pass).to(Output::Acc32, products, 0));
             let param = self.chunk_params(layer.activation, chunk.start, chunk.cols);
             let pass =
                 Pass::over(products, tile.rows, chunk.cols).channel(param).stat(Stat::AbsMax, maximum, chunk.first);
@@ -209,7 +209,7 @@ impl Compiler<'_> {
     }
 
     /// The row scale of the input, where there is one.
-    fn from_input(&self, pass: Pass) -> Pass {
+    fn scaled_by_input(&self, pass: Pass) -> Pass {
         match self.shape().scales {
             Scales::Static => pass,
             Scales::Dynamic => pass.scaled_by_row(self.plan.entry.input[1]),
