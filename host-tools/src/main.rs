@@ -1,1 +1,29 @@
-fn main() {}
+//! The `systole` command: from a BERT checkpoint to embeddings on the accelerator or its simulator.
+//!
+//! Place in the stack: the top. Everything that is not about arguments, files, terminals or words is in the libraries.
+//!
+//! 1. [`cli`] declares the subcommands, one file each in [`cmd`].
+//! 2. [`failure`] turns whatever goes wrong into one line on stderr and an exit code.
+//! 3. [`model`], [`device`] and [`input`] turn arguments into what a session takes.
+//! 4. [`view`] draws for people; [`timeline`] and [`progress`] listen to the libraries' tracing spans.
+//!
+//! Invariants: stdout carries results only, so that it can be piped; no input makes the command panic.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod cmd;
+mod device;
+mod failure;
+mod input;
+mod logging;
+mod model;
+mod output;
+mod progress;
+mod timeline;
+mod view;
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    failure::guard(|| cli::Cli::parse().run())
+}

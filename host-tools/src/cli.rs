@@ -1,0 +1,59 @@
+//! The command line: its subcommands and the order of events in each run.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::cmd::{compile, completions, inspect, quantize, run};
+
+const EXAMPLES: &str = "\
+Examples:
+  systole                                         a demonstration with the built-in model
+  systole run --text \"Where is the station?\"      embed a text
+  systole run -m sentence-transformers/all-MiniLM-L6-v2 -i texts.txt --json > embeddings.jsonl
+  systole quantize ./my-checkpoint -o my.systole  quantize once, then `run -m my.systole`
+  systole compile --tokens 128 -o bert.prog       the accelerator's program; see it with `inspect`
+
+Exit codes: 0 done, 1 a check did not pass, 2 it could not be done (one line on stderr says why).
+RUST_LOG=debug tells on stderr what happens inside; `run --trace` draws it as a timeline.";
+
+/// BERT embeddings on an INT8 systolic accelerator: quantize, compile, simulate, run.
+#[derive(Parser)]
+#[command(name = "systole", version, about, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Args),
+    Quantize(quantize::Args),
+    Compile(compile::Args),
+    Inspect(inspect::Args),
+    Completions(completions::Args),
+}
+
+impl Cli {
+    /// Runs the subcommand; without one, `run`, which without texts is the demonstration.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Some(Command::Run(args)) => args.run(),
+            Some(Command::Quantize(args)) => args.run(),
+            Some(Command::Compile(args)) => args.run(),
+            Some(Command::Inspect(args)) => args.run(),
+            Some(Command::Completions(args)) => args.run(),
+            None => Self::parse_from(["systole", "run"]).run(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_declaration_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

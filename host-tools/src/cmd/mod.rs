@@ -1,0 +1,7 @@
+//! The subcommands, one file each.
+
+pub mod compile;
+pub mod completions;
+pub mod inspect;
+pub mod quantize;
+pub mod run;

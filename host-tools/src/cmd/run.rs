@@ -1,0 +1,181 @@
+//! `systole run`: embeds texts, and without any, demonstrates.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{anyhow, bail};
+use clap::ValueEnum;
+use systole_runtime::Session;
+use systole_runtime::checkpoint::{CheckpointError, Encoding};
+
+use crate::device::DeviceSpec;
+use crate::failure::{self, CHECK_FAILED};
+use crate::input::{self, Text};
+use crate::logging;
+use crate::model::{Loaded, ModelArgs};
+use crate::timeline::Timeline;
+use passage::Passage;
+
+pub mod check;
+mod passage;
+
+/// What the demonstration embeds: four subjects, two sentences each, so that the matrix has something to show.
+const DEMO: [&str; 8] = [
+    "A kitten is sleeping on the warm sofa.",
+    "The cat took a nap on the couch.",
+    "The central bank raised interest rates.",
+    "Stock prices fell after the decision.",
+    "Preheat the oven and butter the dish.",
+    "Mix the flour, sugar and eggs in a bowl.",
+    "The rocket reached orbit around the moon.",
+    "Astronauts repaired the space telescope.",
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  systole run                                  demonstration: built-in model, eight sentences
+  systole run --text \"Where is the station?\" --text \"How do I get to the train?\"
+  systole run -m ./my-checkpoint --input texts.jsonl --json > embeddings.jsonl
+  cat texts.txt | systole run --input - --truncate 128 --json | head -1
+  systole run -m ./my-checkpoint --check fp32  what does INT8 cost? also with --scales dynamic
+  systole run --trace run.json                 then open run.json in https://ui.perfetto.dev
+
+--input reads plain lines, or, if the first line begins with `{`, JSON Lines with a `text` each.
+--json writes one object a text: {\"text\": ..., \"tokens\": ..., \"embedding\": [...]}.";
+
+/// Embed texts on a device; without texts, a demonstration
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    model: ModelArgs,
+
+    /// The executor: sim (the functional simulator, as n16), sim:n8, sim:n16 or sim:n32
+    #[arg(long, short, default_value = "sim", value_name = "DEVICE")]
+    device: DeviceSpec,
+
+    /// A text; give it several times for several texts
+    #[arg(long, short, value_name = "TEXT")]
+    text: Vec<String>,
+
+    /// Texts from a file, or from standard input with -
+    #[arg(long, short, value_name = "FILE")]
+    input: Option<String>,
+
+    /// What to do with the texts
+    #[arg(long, value_enum, default_value_t = Task::Embed)]
+    task: Task,
+
+    /// Cut texts to this many tokens, special tokens included; otherwise one that is too long is an error
+    #[arg(long, value_name = "TOKENS")]
+    truncate: Option<usize>,
+
+    /// Most texts of equal length in one submission
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    batch: u16,
+
+    /// One JSON object a text instead of tables
+    #[arg(long)]
+    json: bool,
+
+    /// Write a timeline of host and device for Perfetto or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+
+    /// Compare with the checkpoint in fp32; exit code 1 if a cosine is below the bound
+    #[arg(long, value_enum, value_name = "REFERENCE")]
+    check: Option<Reference>,
+
+    /// Smallest cosine to the reference that passes the check
+    #[arg(long, default_value_t = 0.97, value_name = "COSINE", requires = "check")]
+    bound: f64,
+
+    /// The checkpoint to check against, when --model is already quantized
+    #[arg(long, value_name = "DIR|ID", requires = "check")]
+    reference: Option<String>,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum Task {
+    /// One vector a text, pooled as the model prescribes
+    Embed,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum Reference {
+    /// The same encoder in 32-bit floating point on the CPU
+    Fp32,
+}
+
+impl Args {
+    /// Runs the command.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let Task::Embed = self.task;
+        let timeline = self.trace.as_ref().map(|_| Timeline::new());
+        logging::install(timeline.clone())?;
+        // Files come first: a mistyped name should not cost a quantization.
+        let texts = self.texts()?;
+        let trace_file = self.trace.as_ref().map(create).transpose()?;
+        let loaded = self.model.load()?;
+        let reference = self.check.map(|Reference::Fp32| check::Fp32::new(&loaded, self.reference.as_deref()));
+        let reference = reference.transpose()?;
+        let encodings = self.encode(&loaded, &texts)?;
+
+        let Loaded { name, model, .. } = loaded;
+        let session = Session::new(model, self.device.open())?;
+        let verdict = Passage::new(&self, session, reference).run(&name, &texts, &encodings)?;
+
+        if let (Some(timeline), Some((path, file))) = (timeline, trace_file) {
+            timeline
+                .write(BufWriter::new(file), &self.device.to_string())
+                .map_err(|e| anyhow!("cannot write {}: {e}; check the disk", path.display()))?;
+        }
+        match verdict.filter(|v| v.failed > 0) {
+            None => Ok(ExitCode::SUCCESS),
+            Some(verdict) => {
+                failure::complain(&verdict.to_string());
+                Ok(ExitCode::from(CHECK_FAILED))
+            }
+        }
+    }
+
+    fn texts(&self) -> anyhow::Result<Vec<Text>> {
+        let given = self.text.iter().enumerate();
+        let given = given.map(|(i, text)| Text { text: text.clone(), origin: format!("--text {}", i + 1) });
+        let mut texts: Vec<Text> = given.collect();
+        if let Some(source) = &self.input {
+            texts.extend(input::read(source)?);
+        }
+        if texts.is_empty() {
+            texts.extend(DEMO.map(|text| Text { text: text.into(), origin: "demonstration".into() }));
+        }
+        Ok(texts)
+    }
+
+    fn is_demo(&self) -> bool {
+        self.text.is_empty() && self.input.is_none()
+    }
+
+    fn encode(&self, loaded: &Loaded, texts: &[Text]) -> anyhow::Result<Vec<Encoding>> {
+        let encode = |Text { text, origin }: &Text| match loaded.model.encode(text, self.truncate) {
+            Ok(encoding) => Ok(encoding),
+            Err(CheckpointError::TextTooLong { tokens, max }) => {
+                bail!("{origin}: the text has {tokens} tokens, the model takes {max}; cut it with --truncate {max}")
+            }
+            // The fault of --truncate, not of this text.
+            Err(error @ CheckpointError::TruncationLength { .. }) => Err(error.into()),
+            Err(error) => bail!("{origin}: {error}"),
+        };
+        let _span = tracing::info_span!("tokenize", texts = texts.len()).entered();
+        texts.iter().map(encode).collect()
+    }
+}
+
+fn create(path: &PathBuf) -> anyhow::Result<(PathBuf, File)> {
+    let file = File::create(path).map_err(|e| {
+        anyhow!("cannot write {}: {e}; check that its directory exists and is writable", path.display())
+    })?;
+    Ok((path.clone(), file))
+}

@@ -1,0 +1,158 @@
+//! `--model`: a checkpoint directory, a hub id, a quantized file, or the built-in model.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::ValueEnum;
+use systole_runtime::checkpoint::{Checkpoint, Hub};
+use systole_runtime::quantize::{QuantizedModel, Scales, default_calibration};
+
+use crate::input;
+
+/// Two layers, hidden 128, static scales; see `models/README.md`.
+const BUILT_IN: &[u8] = include_bytes!("../models/small.systole");
+/// Its name in messages and tables.
+pub const BUILT_IN_NAME: &str = "the built-in model";
+
+/// Which model, and how to quantize it if it is not yet.
+#[derive(clap::Args, Clone, Debug)]
+pub struct ModelArgs {
+    /// A checkpoint directory, a model id of the Hugging Face hub, or a file of `systole quantize`
+    ///
+    /// A directory holds config.json, model.safetensors and tokenizer.json. An id such as
+    /// sentence-transformers/all-MiniLM-L6-v2, optionally with @revision, is fetched once and kept where the Python
+    /// library keeps it. Without this option the small model inside this program is used.
+    #[arg(long, short, value_name = "DIR|ID|FILE")]
+    pub model: Option<String>,
+
+    #[command(flatten)]
+    pub how: QuantizeArgs,
+}
+
+/// How to quantize.
+#[derive(clap::Args, Clone, Debug)]
+pub struct QuantizeArgs {
+    /// Activation scales: from calibration (fast), or found per token at run time (accurate) [default: static]
+    #[arg(long, value_enum)]
+    pub scales: Option<ScalesArg>,
+
+    /// Texts that resemble what the model will see, plain lines or JSON Lines [default: a general English corpus]
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
+}
+
+/// [`Scales`] on the command line.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScalesArg {
+    /// From calibration: the fast default
+    Static,
+    /// Per token at run time: the accurate mode
+    Dynamic,
+}
+
+impl From<ScalesArg> for Scales {
+    fn from(scales: ScalesArg) -> Self {
+        match scales {
+            ScalesArg::Static => Self::Static,
+            ScalesArg::Dynamic => Self::Dynamic,
+        }
+    }
+}
+
+/// The word for a kind of scales.
+pub fn scales_name(scales: Scales) -> &'static str {
+    match scales {
+        Scales::Static => "static",
+        Scales::Dynamic => "dynamic",
+    }
+}
+
+/// A model that is ready to run.
+pub struct Loaded {
+    /// What to call it.
+    pub name: String,
+    /// The integers.
+    pub model: QuantizedModel,
+    /// The fp32 weights, if it was quantized just now.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+enum Source {
+    BuiltIn,
+    Checkpoint(PathBuf),
+    Quantized(PathBuf),
+}
+
+impl ModelArgs {
+    /// Finds, loads and, if need be, quantizes the model.
+    pub fn load(&self) -> anyhow::Result<Loaded> {
+        let name = self.model.clone().unwrap_or_else(|| BUILT_IN_NAME.to_owned());
+        let model = match source(self.model.as_deref())? {
+            Source::Checkpoint(directory) => {
+                let checkpoint = Checkpoint::open(&directory)?;
+                let model = self.how.quantize(&checkpoint)?;
+                return Ok(Loaded { name, model, checkpoint: Some(checkpoint) });
+            }
+            Source::Quantized(path) => QuantizedModel::open(&path)?,
+            Source::BuiltIn => QuantizedModel::from_bytes(BUILT_IN, Path::new(BUILT_IN_NAME))?,
+        };
+        self.how.refuse_for_quantized(&name, model.encoder.shape.scales)?;
+        Ok(Loaded { name, model, checkpoint: None })
+    }
+}
+
+impl QuantizeArgs {
+    /// Quantizes as the options say.
+    pub fn quantize(&self, checkpoint: &Checkpoint) -> anyhow::Result<QuantizedModel> {
+        let texts = match &self.calibration {
+            Some(path) => input::read(&path.to_string_lossy())?.into_iter().map(|t| t.text).collect(),
+            None => default_calibration(),
+        };
+        Ok(QuantizedModel::quantize(checkpoint, &texts, self.scales.unwrap_or(ScalesArg::Static).into())?)
+    }
+
+    /// Options that a quantized model cannot follow any more are errors, not silently ignored.
+    fn refuse_for_quantized(&self, name: &str, has: Scales) -> anyhow::Result<()> {
+        const REMEDY: &str = "give the checkpoint's directory or id as --model to quantize it anew";
+        if self.calibration.is_some() {
+            bail!("{name} is already quantized, so --calibration has no effect; {REMEDY}");
+        }
+        if self.scales.is_some_and(|wanted| Scales::from(wanted) != has) {
+            bail!("{name} is already quantized with {} scales; {REMEDY}", scales_name(has));
+        }
+        Ok(())
+    }
+}
+
+/// The directory of a checkpoint given by directory or id.
+pub fn checkpoint_directory(model: &str) -> anyhow::Result<PathBuf> {
+    match source(Some(model))? {
+        Source::Checkpoint(directory) => Ok(directory),
+        _ => bail!("{model} is a file; give the directory or the id of an fp32 checkpoint"),
+    }
+}
+
+fn source(model: Option<&str>) -> anyhow::Result<Source> {
+    let Some(model) = model else { return Ok(Source::BuiltIn) };
+    let path = Path::new(model);
+    if path.is_dir() {
+        return Ok(Source::Checkpoint(path.to_owned()));
+    }
+    if path.is_file() {
+        if let Some(directory) = path.parent().filter(|d| d.join("config.json").is_file()) {
+            let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+            bail!("{model} is a file of a checkpoint; give its directory, --model {}", directory.display());
+        }
+        return Ok(Source::Quantized(path.to_owned()));
+    }
+    // What cannot be meant as a hub id should not end in a question to the hub.
+    let like_a_path = path.is_absolute() || model.starts_with(['.', '~']) || path.extension().is_some_and(is_file_like);
+    if like_a_path || path.symlink_metadata().is_ok() {
+        bail!("there is no file or directory {model}; check the path");
+    }
+    Ok(Source::Checkpoint(Hub::from_env()?.fetch(model)?))
+}
+
+fn is_file_like(extension: &std::ffi::OsStr) -> bool {
+    ["systole", "safetensors", "json", "bin", "onnx", "prog"].iter().any(|known| extension == *known)
+}
