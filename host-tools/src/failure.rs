@@ -29,7 +29,10 @@ pub fn guard(command: impl FnOnce() -> anyhow::Result<ExitCode> + UnwindSafe) ->
         Ok(Ok(code)) => code,
         Ok(Err(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            complain(&error.to_string());
+            match stdout_error(&error) {
+                Some(cause) => complain(&format!("cannot write standard output: {cause}; check where it goes")),
+                None => complain(&error.to_string()),
+            }
             ExitCode::from(REFUSED)
         }
         Err(_) => {
@@ -48,7 +51,11 @@ pub fn complain(message: &str) {
     let _ = writeln!(std::io::stderr(), "error: {}", plain(&message));
 }
 
-/// Every other I/O error is wrapped into a message where it happens, so a bare one is that of stdout.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+    stdout_error(error).is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+}
+
+/// Every other I/O error is wrapped into a message where it happens, so a bare one is that of stdout.
+fn stdout_error(error: &anyhow::Error) -> Option<&std::io::Error> {
+    error.downcast_ref()
 }

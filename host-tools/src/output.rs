@@ -45,6 +45,10 @@ pub fn check_writable(path: &Path) -> anyhow::Result<()> {
     if path.is_dir() {
         bail!("cannot write {}: it is a directory; name a file in it", path.display());
     }
+    // Writing a model renames a finished file into place, which would take the place of a device such as /dev/stdout.
+    if path.exists() && !path.is_file() {
+        bail!("cannot write {}: it is no regular file; name a new one", path.display());
+    }
     Ok(())
 }
 

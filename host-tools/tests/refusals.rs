@@ -178,6 +178,7 @@ fn outputs_that_cannot_be_written() {
         "cannot write DIR/no/such/out.systole: there is no directory DIR/no/such; make it first"
     );
     assert_eq!(quantize(&at("")), "cannot write DIR/: it is a directory; name a file in it");
+    assert_eq!(quantize("/dev/null"), "cannot write /dev/null: it is no regular file; name a new one");
     let trace = systole(["run", "--trace", &at("no/trace.json")]).refused_in(directory.path());
     assert_eq!(
         trace,
@@ -231,4 +232,15 @@ fn usage_errors_have_code_2_and_name_the_choice() {
     let log = support::command().arg("run").env("RUST_LOG", "a=b=c").output().unwrap();
     assert_eq!(log.status.code(), Some(2));
     assert!(String::from_utf8(log.stderr).unwrap().starts_with("error: RUST_LOG is no filter: "));
+}
+
+#[test]
+fn a_full_disk_behind_standard_output() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let ended = support::command().stdout(full).output().unwrap();
+    assert_eq!(ended.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(ended.stderr).unwrap(),
+        "error: cannot write standard output: No space left on device (os error 28); check where it goes\n"
+    );
 }
