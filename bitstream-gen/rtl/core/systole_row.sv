@@ -2,7 +2,7 @@
 //
 // ROW: turns row statistics into scales, one entry after another, with serial arithmetic.
 //
-// recip takes about 70 cycles a row, scale 40, rstd 150: rows of LayerNorm and softmax are few beside their elements,
+// recip takes about 75 cycles a row, scale 45, rstd 155: rows of LayerNorm and softmax are few beside their elements,
 // and GEMM goes on meanwhile. The three kinds share one divider (18 quotient bits of operands normalized to 32 bits), one
 // square root, and the final rounding to a mantissa of 16 bits. Semantics: docs/numerics.md, ROW.
 //
@@ -28,7 +28,8 @@ module systole_row
 );
 
   typedef enum logic [3:0] {
-    StIdle, StRead, StFetch, StMoments, StSquare, StSettle, StNormalize, StRoot, StDivide, StRound, StWrite
+    StIdle, StRead, StFetch, StSplit, StMoments, StSquare, StSettle, StNormalize, StRoot, StDivide, StExponent, StShift,
+    StRound, StWrite
   } state_e;
 
   state_e      state_q;
@@ -37,6 +38,7 @@ module systole_row
 
   // Statistic under work.
   logic signed [31:0] a_q;
+  row_entry_t         entry_q;
   logic [31:0]        magnitude;
   logic [63:0]        moment_q;     // count * b - a^2 + eps, then shifted into the root
   logic [63:0]        square_q;     // multiplicand, shifted left bit by bit
@@ -60,15 +62,16 @@ module systole_row
   logic [13:0]        mean_rest;
   logic [5:0]         mean_step_q;
   logic               mean_neg_q;
-  logic signed [40:0] mean_centred;
+  logic signed [40:0] mean_centred, mean_centred_q;
+  logic               mean_start_q;
   logic [40:0]        mean_abs;
-  logic signed [31:0] mean;
+  logic signed [31:0] mean, mean_q;
 
   // Rounding.
   logic [31:0]        normal;
   logic [5:0]         normal_len;
-  logic [16:0]        rounded;
-  logic signed [9:0]  exponent, shift;
+  logic [16:0]        rounded, rounded_q;
+  logic signed [9:0]  exponent, exponent_q, shift_q;
   logic [21:0]        scale_q;
 
   logic is_recip, is_rstd;
@@ -76,9 +79,9 @@ module systole_row
   assign is_rstd  = inst_i.kind == RowKindRstd;
 
   assign magnitude    = a_q[31] ? -a_q : a_q;
-  assign mean_centred = {rdata_i.a[31], rdata_i.a, 8'b0} + 41'(inst_i.count[15:1]);
+  assign mean_centred = {entry_q.a[31], entry_q.a, 8'b0} + 41'(inst_i.count[15:1]);
   // Towards minus infinity: a negative quotient is rounded up in magnitude.
-  assign mean_abs     = mean_centred[40] ? 41'(-mean_centred) + 41'(inst_i.count) - 41'd1 : mean_centred;
+  assign mean_abs     = mean_centred_q[40] ? ~mean_centred_q + 41'(inst_i.count) : mean_centred_q;
   assign mean_rest    = {mean_rest_q, mean_num_q[40]};
   assign root_rest    = {root_rest_q[31:0], moment_q[63:62]};
   assign root_trial   = {root_q, 2'b01};
@@ -101,7 +104,6 @@ module systole_row
       exponent   = exponent - 10'(inst_i.frac);
     end
     rounded = {1'b0, normal[31:16]} + 17'(normal[15]);
-    shift   = exponent - 10'(signed'({1'b0, normal_len})) + 10'sd16 - (rounded[16] ? 10'sd1 : 10'sd0);
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -113,9 +115,10 @@ module systole_row
       unique case (state_q)
         StIdle:      if (start_i) state_q <= StRead;
         StRead:      state_q <= StFetch;
-        StFetch: begin
+        StFetch:     state_q <= StSplit;
+        StSplit: begin
           if (is_rstd) state_q <= StMoments;
-          else if (rdata_i.a <= 0) state_q <= StWrite;
+          else if (entry_q.a <= 0) state_q <= StWrite;
           else state_q <= StNormalize;
         end
         StMoments:   if (step_q == 6'd12) state_q <= StSquare;
@@ -125,11 +128,13 @@ module systole_row
           if (numerator_q[15] || inst_i.kind == RowKindScale) begin
             if (is_rstd && moment_q[63:62] != '0) state_q <= StRoot;
             else if (is_recip && divisor_q[31]) state_q <= StDivide;
-            else if (inst_i.kind == RowKindScale && divisor_q[31]) state_q <= StRound;
+            else if (inst_i.kind == RowKindScale && divisor_q[31]) state_q <= StExponent;
           end
         end
         StRoot:      if (step_q == 6'd31) state_q <= StDivide;
-        StDivide:    if (step_q == 6'd17) state_q <= StRound;
+        StDivide:    if (step_q == 6'd17) state_q <= StExponent;
+        StExponent:  state_q <= StShift;
+        StShift:     state_q <= StRound;
         StRound:     state_q <= StWrite;
         StWrite:     state_q <= rows_q == 16'd1 ? StIdle : StRead;
         default:     state_q <= StIdle;
@@ -144,11 +149,11 @@ module systole_row
         index_q <= '0;
         rows_q  <= inst_i.rows;
       end
-      StFetch: begin
-        a_q             <= rdata_i.a;
+      StSplit: begin
+        a_q             <= entry_q.a;
         bits_q          <= 32'(inst_i.count);
         moment_q        <= 64'(inst_i.eps);
-        divisor_q       <= rdata_i.a;
+        divisor_q       <= entry_q.a;
         divisor_len_q   <= 6'd32;
         numerator_q     <= is_rstd ? inst_i.count : inst_i.num;
         numerator_len_q <= 6'd16;
@@ -205,10 +210,16 @@ module systole_row
         if (rest_q >= {1'b0, divisor_q}) rest_q <= {rest_q[31:0] - divisor_q, 1'b0};
         else rest_q <= {rest_q[31:0], 1'b0};
       end
+      // The operands stay from here on; each sum has a cycle of its own.
+      StExponent: begin
+        exponent_q <= exponent;
+        rounded_q  <= rounded;
+      end
+      StShift: shift_q <= exponent_q - 10'(signed'({1'b0, normal_len})) + (rounded_q[16] ? 10'sd15 : 10'sd16);
       StRound: begin
-        if (shift < 0) scale_q <= {6'd0, 16'hffff};
-        else if (shift > 10'sd63) scale_q <= '0;
-        else scale_q <= {shift[5:0], rounded[16] ? 16'h8000 : rounded[15:0]};
+        if (shift_q < 0) scale_q <= {6'd0, 16'hffff};
+        else if (shift_q > 10'sd63) scale_q <= '0;
+        else scale_q <= {shift_q[5:0], rounded_q[16] ? 16'h8000 : rounded_q[15:0]};
       end
       StWrite: begin
         index_q <= index_q + 16'd1;
@@ -216,13 +227,17 @@ module systole_row
       end
       default: ;
     endcase
-    if (state_q == StFetch) square_q <= 64'(rdata_i.b);
+    if (state_q == StFetch) entry_q <= rdata_i;
+    if (state_q == StSplit) square_q <= 64'(entry_q.b);
   end
 
   // The mean is divided while the moments are multiplied.
   always_ff @(posedge clk_i) begin
-    if (state_q == StFetch) begin
-      mean_neg_q  <= mean_centred[40];
+    mean_start_q   <= state_q == StSplit;
+    mean_centred_q <= mean_centred;
+    mean_q         <= mean;
+    if (mean_start_q) begin
+      mean_neg_q  <= mean_centred_q[40];
       mean_num_q  <= mean_abs;
       mean_rest_q <= '0;
       mean_step_q <= 6'd41;
@@ -241,7 +256,7 @@ module systole_row
   assign raddr_o   = RowAw'(inst_i.src + index_q);
   assign waddr_o   = RowAw'(inst_i.dst + index_q);
   assign we_o      = state_q == StWrite;
-  assign wdata_o.a = is_rstd ? mean : '0;
+  assign wdata_o.a = is_rstd ? mean_q : '0;
   assign wdata_o.b = {26'b0, scale_q};
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -253,7 +268,7 @@ module systole_row
   assign unused_bits = ^{inst_i, root_rest_q[33:32], normal[14:0]};
 
   // The mean's 41 steps end before the root does.
-  assert property (@(posedge clk_i) disable iff (!rst_ni) we_o && is_rstd |-> mean_step_q == '0);
+  assert property (@(posedge clk_i) disable iff (!rst_ni) we_o && is_rstd |-> mean_step_q == '0 && !mean_start_q);
   // The quotient is normalized by construction.
   assert property (@(posedge clk_i) disable iff (!rst_ni)
       state_q == StRound && inst_i.kind != RowKindScale |-> quotient_q[17:16] != '0);

@@ -4,7 +4,7 @@
 //
 // Words enter one a cycle with the mask of valid lanes; a tree reduces the lanes, an accumulator the words of a row.
 // After the row's last word, done_o gives the finished entry, joined with the entry that ROW held unless init_i. That
-// entry is due with done_o, LaneBits + 5 cycles after the last word.
+// entry is due LaneBits + 5 cycles after the last word (old_i), done_o comes two cycles later.
 
 module systole_statistic
   import systole_pkg::*;
@@ -23,6 +23,7 @@ module systole_statistic
   input  logic [N-1:0][31:0] y_i,
 
   input  row_entry_t        old_i,
+  output logic              old_done_o,  // old_i was taken
   output logic              done_o,
   output row_entry_t        entry_o
 );
@@ -135,9 +136,23 @@ module systole_statistic
     else row_done_q <= valid_q[Front-1] && last_q[Front-1];
   end
 
-  assign done_o    = row_done_q;
-  assign entry_o.a = init_i ? row_q.a : join_values(take_max, old_i.a, row_q.a);
-  assign entry_o.b = (stat_i != StatMoments) ? '0 : init_i ? row_q.b : old_i.b + row_q.b;
+  // Block RAM is slow: its word waits in a register, and so does the result.
+  row_entry_t old_q, row_qq;
+  logic       row_done_qq;
+
+  always_ff @(posedge clk_i) begin
+    old_q     <= old_i;
+    row_qq    <= row_q;
+    entry_o.a <= init_i ? row_qq.a : join_values(take_max, old_q.a, row_qq.a);
+    entry_o.b <= (stat_i != StatMoments) ? '0 : init_i ? row_qq.b : old_q.b + row_qq.b;
+  end
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) {done_o, row_done_qq} <= '0;
+    else {done_o, row_done_qq} <= {row_done_qq, row_done_q};
+  end
+
+  assign old_done_o = row_done_q;
 
   // The lanes' trees leave nodes behind the root unused.
   logic unused_nodes;

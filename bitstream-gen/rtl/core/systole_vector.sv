@@ -3,7 +3,7 @@
 // VECTOR unit: MAP on N lanes, one word a cycle, and ROW. Holds the PARAM and ROW memories.
 //
 // MAP: source words (and addends) stream in ahead; a word is issued when its operands are here and the output FIFO has
-// room, and reaches the FIFO 33 cycles later; statistics are written some cycles behind the last word of their row. The
+// room, and reaches the FIFO 34 cycles later; statistics are written some cycles behind the last word of their row. The
 // next instruction starts when the last effect of the previous one is visible.
 //
 // start_i loads the instruction, which stays stable until done_o.
@@ -51,9 +51,9 @@ module systole_vector
   input  param_t [N-1:0]             param_wdata_i
 );
 
-  localparam int unsigned ParamAt = 8;
-  localparam int unsigned AddAt = 15;
-  localparam int unsigned LaneLatency = 31;
+  localparam int unsigned ParamAt = 9;
+  localparam int unsigned AddAt = 16;
+  localparam int unsigned LaneLatency = 32;
   localparam int unsigned OutDepth = 64;
   localparam int unsigned AuxDepth = 32;
   // Words stream as wide as the wider memory's address.
@@ -72,7 +72,7 @@ module systole_vector
   // Operands.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic [15:0]              words;
+  logic [15:0]              words, last_word_q;
   logic                     src_req, src_gnt, src_rvalid, src_valid, issue;
   logic [SrcAw-1:0]         src_addr;
   logic [N-1:0][31:0]       src_rdata, src_data, aux_data;
@@ -81,6 +81,9 @@ module systole_vector
   logic                     unused_idle_src, unused_idle_aux;
 
   assign words = 16'((17'(map.cols) + 17'(N - 1)) >> LaneBits);
+
+  // Stable long before the first word comes.
+  always_ff @(posedge clk_i) last_word_q <= words - 16'd1;
 
   always_comb begin
     src_rdata = acc_rdata_i;
@@ -157,12 +160,12 @@ module systole_vector
   //////////////////////////////////////////////////////////////////////////////
 
   logic                      active_q, credit_take, credit_give, word_first, word_last, row_last;
-  logic [15:0]               word_q, row_index_q;
+  logic [15:0]               word_q, row_index_q, last_row_q;
   logic [$clog2(OutDepth):0] credit_q;
 
   assign word_first  = word_q == '0;
-  assign word_last   = word_q == words - 16'd1;
-  assign row_last    = row_index_q == map.rows - 16'd1;
+  assign word_last   = word_q == last_word_q;
+  assign row_last    = row_index_q == last_row_q;
   assign issue       = active_q && src_valid && (!map.add || aux_here_q != '0) && credit_q != '0;
   assign stall_o     = active_q && !issue;
   assign credit_take = issue;
@@ -183,6 +186,7 @@ module systole_vector
   end
 
   always_ff @(posedge clk_i) begin
+    last_row_q <= map.rows - 16'd1;
     if (map_start) begin
       word_q      <= '0;
       row_index_q <= '0;
@@ -196,17 +200,22 @@ module systole_vector
   // ROW and PARAM memories.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic             stat_done, row_we, row_unit_we;
-  row_entry_t       stat_entry, row_wdata, row_unit_wdata, row_entry, row_old;
-  logic [RowAw-1:0] row_waddr, row_unit_waddr, row_unit_raddr, row_raddr, stat_addr_q, stat_addr_d;
+  logic             stat_old_done, stat_done, row_we, row_unit_we;
+  row_entry_t       stat_entry, row_wdata, row_unit_wdata, row_entry, row_entry_q, row_old;
+  logic [RowAw-1:0] row_waddr, row_unit_waddr, row_unit_raddr, row_raddr, stat_addr_q;
+  logic [RowAw-1:0] stat_read_q, stat_read_d;
 
   assign row_we      = is_row ? row_unit_we : stat_done;
   assign row_waddr   = is_row ? row_unit_waddr : stat_addr_q;
   assign row_wdata   = is_row ? row_unit_wdata : stat_entry;
   assign row_raddr   = is_row ? row_unit_raddr : RowAw'(map.row_in + row_index_q);
-  assign stat_addr_d = map_start ? map.row_out[RowAw-1:0] : stat_done ? stat_addr_q + 1'b1 : stat_addr_q;
+  assign stat_read_d = map_start ? map.row_out[RowAw-1:0] : stat_old_done ? stat_read_q + 1'b1 : stat_read_q;
 
-  always_ff @(posedge clk_i) stat_addr_q <= stat_addr_d;
+  always_ff @(posedge clk_i) begin
+    stat_read_q <= stat_read_d;
+    if (map_start) stat_addr_q <= map.row_out[RowAw-1:0];
+    else if (stat_done) stat_addr_q <= stat_addr_q + 1'b1;
+  end
 
   // Two copies give two read ports: the row stage's entry, and the statistic to be continued.
   prim_ram_1r1w #(
@@ -229,7 +238,7 @@ module systole_vector
     .we_i   (row_we),
     .waddr_i(row_waddr),
     .wdata_i(row_wdata),
-    .raddr_i(stat_addr_d),
+    .raddr_i(stat_read_d),
     .rdata_o(row_old)
   );
 
@@ -276,7 +285,7 @@ module systole_vector
   // Lanes.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic [N-1:0][31:0]       x_q, y, y_masked;
+  logic [N-1:0][31:0]       x_q, x_qq, y, y_masked;
   logic [N-1:0]             edge_mask, mask;
   logic [1:0]               out_width;
   logic [LaneLatency:0]     issued_q;
@@ -293,7 +302,12 @@ module systole_vector
     endcase
   end
 
-  always_ff @(posedge clk_i) x_q <= src_data;
+  // The row's entry comes out of a slow block RAM and goes to every lane: a register for it, and one for the word.
+  always_ff @(posedge clk_i) begin
+    x_q         <= src_data;
+    x_qq        <= x_q;
+    row_entry_q <= row_entry;
+  end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) issued_q <= '0;
@@ -325,8 +339,8 @@ module systole_vector
       .function_i (map.function_code),
       .out_shift_i(map.out_shift[4:0]),
       .out_width_i(out_width),
-      .x_i        (x_q[i]),
-      .row_i      (row_entry),
+      .x_i        (x_qq[i]),
+      .row_i      (row_entry_q),
       .param_i    (map.broadcast ? params[0] : params[i]),
       .addend_i   (aux_data[i]),
       .y_o        (y[i])
@@ -342,16 +356,17 @@ module systole_vector
   systole_statistic u_statistic (
     .clk_i,
     .rst_ni,
-    .stat_i (map.stat),
-    .init_i (map.stat_init),
-    .valid_i(y_valid && map.stat != StatNone),
-    .first_i(y_first),
-    .last_i (y_last),
-    .mask_i (mask),
-    .y_i    (y),
-    .old_i  (row_old),
-    .done_o (stat_done),
-    .entry_o(stat_entry)
+    .stat_i    (map.stat),
+    .init_i    (map.stat_init),
+    .valid_i   (y_valid && map.stat != StatNone),
+    .first_i   (y_first),
+    .last_i    (y_last),
+    .mask_i    (mask),
+    .y_i       (y),
+    .old_i     (row_old),
+    .old_done_o(stat_old_done),
+    .done_o    (stat_done),
+    .entry_o   (stat_entry)
   );
 
   //////////////////////////////////////////////////////////////////////////////
@@ -388,7 +403,7 @@ module systole_vector
   assign acc_waddr_o  = out_addr_q[AccAw-1:0];
   assign acc_wdata_o  = out_data;
   assign out_ready    = to_spad ? spad_wgnt_i : acc_wgnt_i;
-  assign out_row_end  = out_word_q == words - 16'd1;
+  assign out_row_end  = out_word_q == last_word_q;
   assign credit_give  = has_output ? out_valid && out_ready : y_valid;
 
   always_comb begin
@@ -415,7 +430,7 @@ module systole_vector
   // Completion: all words out, then the statistics' way to ROW.
   //////////////////////////////////////////////////////////////////////////////
 
-  localparam int unsigned Flush = LaneBits + 8;
+  localparam int unsigned Flush = LaneBits + 10;
 
   logic       draining_q;
   logic [4:0] flush_q;
