@@ -7,17 +7,20 @@
 //!    `systole_regs.sv`, all under `bitstream-gen/rtl/generated/`.
 //! 2. [`reference`] makes `docs/isa.md` and `docs/registers.md` from templates and the declaration.
 //! 3. [`generated_files`] lists all of them; `cargo run -p systole-bitgen --bin systole-generate` writes them.
+//! 4. [`rtl`] is the SystemVerilog itself, and [`verilated`] runs it as an executor.
 //!
 //! Invariants: the generated files are committed, and a test compares them with what this crate generates; the output
 //! depends on the contract alone.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 use std::path::PathBuf;
 
 pub mod naming;
 pub mod package;
 pub mod reference;
+pub mod rtl;
+pub mod verilated;
 
 /// The command that brings the generated files up to date.
 pub const REGENERATE: &str = "cargo run -p systole-bitgen --bin systole-generate";

@@ -30,6 +30,12 @@ pub enum DeviceError {
         /// Length.
         bytes: u64,
     },
+    /// The device does nothing any more: a Verilated model whose assertion failed, or one that does not answer.
+    #[error("the device stopped: {reason}; open it again")]
+    Stopped {
+        /// Its own words.
+        reason: String,
+    },
 }
 
 /// An executor. Bus addresses are what instructions' regions and the rings hold; on every executor they are opaque to

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// The AXI4 subordinate: answers the design's bursts from memory, in order, with a latency, a bandwidth and random
+// back-pressure, and checks that the bursts are what the design promises.
+//
+// A write reaches memory when its response is sent, not before: a design that does not wait for responses shows. Each cycle
+// drive() sets the design's inputs, and after they have settled sample() takes what was handed over.
+
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <stdexcept>
+#include <vector>
+
+#include "abi.h"
+#include "dram.h"
+
+template <typename Top, unsigned kBusBytes>
+class Bus {
+ public:
+  Bus(const Settings& settings, Dram& dram) : settings_(settings), dram_(dram), random_(settings.seed * 2 + 1) {}
+
+  void drive(Top& top, uint64_t cycle) {
+    if (settings_.milli_bytes) {
+      credit_ += settings_.milli_bytes;
+      if (credit_ > 4 * kCost) credit_ = 4 * kCost;
+    }
+    // When both directions want the last credit, they take turns.
+    const bool beat_waits = !writes_.empty() || !beats_.empty();
+    const bool read_first = !beat_waits || (cycle & 1) == 0;
+    if (!read_valid_) {
+      read_valid_ = !reads_.empty() && cycle >= reads_.front().due && (read_first || credit_ >= 2 * kCost || !limited()) &&
+                    affordable() && !withheld();
+      if (read_valid_) {
+        Burst& burst = reads_.front();
+        const uint8_t* from = dram_.find(burst.address, kBusBytes);
+        // An error's data is no zero, so that using it shows.
+        if (from) std::memcpy(&top.m_rdata_i, from, kBusBytes);
+        else std::memset(&top.m_rdata_i, 0xe7, kBusBytes);
+        top.m_rresp_i = from ? 0 : 3;
+        top.m_rlast_i = burst.beats == 1;
+        pay();
+      }
+    }
+    top.m_rvalid_i = read_valid_;
+    top.m_arready_i = reads_.size() < settings_.outstanding && !withheld();
+    top.m_awready_i = writes_.size() < settings_.outstanding && !withheld();
+    // A ready may come and go, so credit is paid only by a beat that is taken.
+    top.m_wready_i = beats_.size() < 512 && affordable() && !withheld();
+    if (!response_valid_ && !writes_.empty() && writes_.front().complete && cycle >= writes_.front().due && !withheld()) {
+      top.m_bresp_i = commit(writes_.front());
+      response_valid_ = true;
+    }
+    top.m_bvalid_i = response_valid_;
+  }
+
+  void sample(const Top& top, uint64_t cycle) {
+    if (top.m_rvalid_i && top.m_rready_o) {
+      read_valid_ = false;
+      Burst& burst = reads_.front();
+      burst.address += kBusBytes;
+      if (--burst.beats == 0) reads_.pop_front();
+    }
+    if (top.m_bvalid_i && top.m_bready_o) {
+      response_valid_ = false;
+      writes_.pop_front();
+    }
+    if (top.m_arvalid_o && top.m_arready_i)
+      reads_.push_back(checked(top.m_araddr_o, top.m_arlen_o, top.m_arsize_o, top.m_arburst_o, cycle));
+    if (top.m_awvalid_o && top.m_awready_i)
+      writes_.push_back(checked(top.m_awaddr_o, top.m_awlen_o, top.m_awsize_o, top.m_awburst_o, cycle));
+    if (top.m_wvalid_o && top.m_wready_i) {
+      pay();
+      Beat beat{{}, 0, static_cast<bool>(top.m_wlast_o)};
+      std::memcpy(beat.data, &top.m_wdata_o, kBusBytes);
+      beat.strobes = top.m_wstrb_o;
+      beats_.push_back(beat);
+    }
+    if (!beats_.empty()) match(cycle);
+  }
+
+ private:
+  static constexpr uint64_t kCost = 1000ull * kBusBytes;
+
+  struct Beat {
+    uint8_t data[kBusBytes];
+    uint32_t strobes;
+    bool last;
+  };
+
+  struct Burst {
+    uint64_t address, due;
+    uint32_t beats;
+    bool complete = false;
+    std::vector<Beat> data;
+  };
+
+  bool limited() const { return settings_.milli_bytes != 0; }
+  bool affordable() const { return !limited() || credit_ >= kCost; }
+  void pay() {
+    if (limited()) credit_ -= credit_ < kCost ? credit_ : kCost;
+  }
+
+  bool withheld() {
+    if (!settings_.back_pressure) return false;
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 7;
+    random_ ^= random_ << 17;
+    return (random_ >> 16) % 100 < settings_.back_pressure;
+  }
+
+  Burst checked(uint64_t address, uint32_t len, uint32_t size, uint32_t burst, uint64_t cycle) const {
+    const uint64_t bytes = (len + 1ull) * kBusBytes;
+    if (1u << size != kBusBytes || burst != 1) throw std::runtime_error("AXI: a burst is not incrementing at full width");
+    if (address % kBusBytes) throw std::runtime_error("AXI: a burst's address is not aligned");
+    if (address % 4096 + bytes > 4096) throw std::runtime_error("AXI: a burst crosses a 4 KiB boundary");
+    return {address, cycle + settings_.latency, len + 1, false, {}};
+  }
+
+  // Gives beats to the oldest burst that is not complete; beats may come before their address.
+  void match(uint64_t cycle) {
+    for (Burst& burst : writes_) {
+      while (!burst.complete && !beats_.empty()) {
+        burst.data.push_back(beats_.front());
+        beats_.pop_front();
+        burst.complete = burst.data.size() == burst.beats;
+        if (burst.data.back().last != burst.complete) throw std::runtime_error("AXI: WLAST does not mark the last beat");
+        burst.due = cycle + settings_.latency;
+      }
+    }
+  }
+
+  // Writes a burst to memory; the response.
+  uint8_t commit(const Burst& burst) {
+    uint8_t response = 0;
+    uint64_t address = burst.address;
+    for (const Beat& beat : burst.data) {
+      for (unsigned b = 0; b < kBusBytes; b++) {
+        if (!(beat.strobes >> b & 1)) continue;
+        uint8_t* to = dram_.find(address + b, 1);
+        if (to) *to = beat.data[b];
+        else response = 3;
+      }
+      address += kBusBytes;
+    }
+    return response;
+  }
+
+  const Settings settings_;
+  Dram& dram_;
+  uint64_t random_;
+  uint64_t credit_ = 0;
+  std::deque<Burst> reads_, writes_;
+  std::deque<Beat> beats_;
+  bool read_valid_ = false, response_valid_ = false;
+};

@@ -1,0 +1,103 @@
+//! How a model is built, and what surrounds it.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// Choices for [`super::open`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The memory behind the bus.
+    pub memory: MemoryTiming,
+    /// Of back-pressure, and of what is in the flip-flops and memories before the reset.
+    pub seed: u64,
+    /// Check the design's assertions, and begin with random contents: for tests, about half as fast.
+    pub checked: bool,
+    /// Record a waveform.
+    pub waveform: Option<Waveform>,
+    /// Bytes of device memory.
+    pub memory_limit: u64,
+}
+
+impl Default for Options {
+    /// A fast model with a fast memory.
+    fn default() -> Self {
+        Self {
+            memory: MemoryTiming::default(),
+            seed: 1,
+            checked: false,
+            waveform: None,
+            memory_limit: super::memory::DEFAULT_LIMIT,
+        }
+    }
+}
+
+/// How the memory behind the bus behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryTiming {
+    /// Cycles from a request to its first beat, and from a write's last beat to its response.
+    pub latency: u32,
+    /// Bursts in each direction that are accepted before the first is answered, 1 or more.
+    pub outstanding: u32,
+    /// Thousandths of a byte a cycle, reads and writes together; `None` leaves the bus as the only limit.
+    pub milli_bytes_per_cycle: Option<u32>,
+    /// Percent of cycles in which a ready, or a valid that would begin, is withheld at random; below 100.
+    pub back_pressure: u32,
+}
+
+impl Default for MemoryTiming {
+    /// 40 cycles of latency, 16 bursts, no other limit: DDR behind an interconnect at 100 to 200 MHz.
+    fn default() -> Self {
+        Self { latency: 40, outstanding: 16, milli_bytes_per_cycle: None, back_pressure: 0 }
+    }
+}
+
+/// A waveform file, in the format of its extension: `.vcd` or `.fst`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waveform {
+    /// Where to.
+    pub path: PathBuf,
+    /// Which cycles; the reset ends with cycle 4.
+    pub cycles: Range<u64>,
+}
+
+/// Formats of a waveform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WaveformFormat {
+    Vcd,
+    Fst,
+}
+
+/// What distinguishes built models of one configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Build {
+    pub checked: bool,
+    pub waveform: Option<WaveformFormat>,
+}
+
+impl Options {
+    pub(super) fn build(&self) -> Result<Build, super::Error> {
+        let format = |w: &Waveform| match w.path.extension().and_then(|e| e.to_str()) {
+            Some("vcd") => Ok(WaveformFormat::Vcd),
+            Some("fst") => Ok(WaveformFormat::Fst),
+            _ => Err(super::Error::WaveformName { path: w.path.clone() }),
+        };
+        Ok(Build { checked: self.checked, waveform: self.waveform.as_ref().map(format).transpose()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waveform_needs_a_known_ending() {
+        let with = |path: &str| Options {
+            waveform: Some(Waveform { path: path.into(), cycles: 0..10 }),
+            ..Options::default()
+        };
+        assert_eq!(with("a/b.vcd").build().unwrap().waveform, Some(WaveformFormat::Vcd));
+        assert_eq!(with("b.fst").build().unwrap().waveform, Some(WaveformFormat::Fst));
+        assert!(matches!(with("b").build(), Err(crate::verilated::Error::WaveformName { .. })));
+        assert_eq!(Options::default().build().unwrap().waveform, None);
+    }
+}
