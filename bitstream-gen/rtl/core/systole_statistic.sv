@@ -4,7 +4,7 @@
 //
 // Words enter one a cycle with the mask of valid lanes; a tree reduces the lanes, an accumulator the words of a row.
 // After the row's last word, done_o gives the finished entry, joined with the entry that ROW held unless init_i. That
-// entry is due LaneBits + 5 cycles after the last word (old_i), done_o comes two cycles later.
+// entry is due 2 LaneBits + 5 cycles after the last word (old_i), done_o comes two cycles later.
 
 module systole_statistic
   import systole_pkg::*;
@@ -29,8 +29,8 @@ module systole_statistic
 );
 
   localparam int unsigned SquareW = 36 + LaneBits;
-  // Cycles from the word to the accumulator: one to select, three for the squares, one for each level of the tree.
-  localparam int unsigned Front = LaneBits + 4;
+  // Cycles from the word to the accumulator: one to select, three for the squares, two for each level of the tree.
+  localparam int unsigned Front = 2 * LaneBits + 4;
 
   logic absmax, take_max;
   assign absmax   = stat_i == StatAbsmax;
@@ -97,10 +97,18 @@ module systole_statistic
       logic signed [31:0] left, right;
       assign left  = value[l][2*i];
       assign right = value[l][2*i+1];
+      // Compare and add, then select.
+      logic signed [31:0] left_q, right_q, sum_q;
+      logic               greater_q;
+      logic [SquareW-1:0] square_q;
       always_ff @(posedge clk_i) begin
-        if (take_max) value[l+1][i] <= left > right ? left : right;
-        else value[l+1][i] <= left + right;
-        square[l+1][i] <= square[l][2*i] + square[l][2*i+1];
+        left_q         <= left;
+        right_q        <= right;
+        sum_q          <= left + right;
+        greater_q      <= left > right;
+        square_q       <= square[l][2*i] + square[l][2*i+1];
+        value[l+1][i]  <= !take_max ? sum_q : greater_q ? left_q : right_q;
+        square[l+1][i] <= square_q;
       end
     end
     for (genvar i = (N >> (l + 1)); i < N; i++) begin : g_unused

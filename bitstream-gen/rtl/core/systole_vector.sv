@@ -51,7 +51,7 @@ module systole_vector
   input  param_t [N-1:0]             param_wdata_i
 );
 
-  localparam int unsigned ParamAt = 9;
+  localparam int unsigned ParamAt = 8;
   localparam int unsigned AddAt = 16;
   localparam int unsigned LaneLatency = 32;
   localparam int unsigned OutDepth = 64;
@@ -243,7 +243,7 @@ module systole_vector
   );
 
   logic [ParamAw-1:0] param_addr;
-  param_t [N-1:0]     params;
+  param_t [N-1:0]     params, params_q;
 
   prim_delay #(
     .Width(ParamAw),
@@ -266,6 +266,10 @@ module systole_vector
     .raddr_i(param_addr),
     .rdata_o(params)
   );
+
+  always_ff @(posedge clk_i) begin
+    for (int unsigned i = 0; i < N; i++) params_q[i] <= map.broadcast ? params[0] : params[i];
+  end
 
   systole_row u_row (
     .clk_i,
@@ -341,7 +345,7 @@ module systole_vector
       .out_width_i(out_width),
       .x_i        (x_qq[i]),
       .row_i      (row_entry_q),
-      .param_i    (map.broadcast ? params[0] : params[i]),
+      .param_i    (params_q[i]),
       .addend_i   (aux_data[i]),
       .y_o        (y[i])
     );
@@ -430,7 +434,7 @@ module systole_vector
   // Completion: all words out, then the statistics' way to ROW.
   //////////////////////////////////////////////////////////////////////////////
 
-  localparam int unsigned Flush = LaneBits + 10;
+  localparam int unsigned Flush = 2 * LaneBits + 10;
 
   logic       draining_q;
   logic [4:0] flush_q;
