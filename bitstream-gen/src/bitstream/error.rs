@@ -28,14 +28,6 @@ pub enum Error {
         /// The last lines.
         tail: String,
     },
-    /// No such configuration.
-    #[error("there is no configuration {name}; choose one of {known}")]
-    UnknownConfig {
-        /// Asked for.
-        name: String,
-        /// The names.
-        known: String,
-    },
     /// No such target.
     #[error("there is no target {name}; choose one of {known}")]
     UnknownTarget {
@@ -44,20 +36,6 @@ pub enum Error {
         /// The names.
         known: String,
     },
-    /// The design is larger than the part.
-    #[error("{config} needs {used} {resource} and {part} has {available}; choose a smaller configuration or a larger part")]
-    DoesNotFit {
-        /// Configuration.
-        config: String,
-        /// LUT, FF, MULT18X18D or DP16KD.
-        resource: &'static str,
-        /// Needed.
-        used: u64,
-        /// There.
-        available: u64,
-        /// Part.
-        part: String,
-    },
     /// Place and route said nothing about timing.
     #[error("{path}: no slack is recorded for the clock, so nobody knows whether the bitstream works; build it again")]
     MissingSlack {
@@ -65,7 +43,9 @@ pub enum Error {
         path: PathBuf,
     },
     /// Timing is not met.
-    #[error("{path}: slack is {slack_ns:.2} ns at {clock_mhz} MHz (the design reaches {fmax_mhz:.1} MHz); build it for a slower clock")]
+    #[error(
+        "{path}: slack is {slack_ns:.2} ns at {clock_mhz} MHz (the design reaches {fmax_mhz:.1} MHz); build it for a slower clock"
+    )]
     NegativeSlack {
         /// Bundle.
         path: PathBuf,
@@ -128,6 +108,14 @@ pub enum Error {
         path: PathBuf,
         /// What is missing.
         what: &'static str,
+    },
+    /// No such bundle.
+    #[error("there is no bundle {name} in {root}; list them with `systole bitstream list`, or build one")]
+    NoBundle {
+        /// Asked for.
+        name: String,
+        /// Where it was looked for.
+        root: PathBuf,
     },
     /// There is no place for bundles.
     #[error("neither SYSTOLE_CACHE nor XDG_CACHE_HOME nor HOME says where to keep bundles; set SYSTOLE_CACHE")]

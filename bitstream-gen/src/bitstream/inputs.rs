@@ -1,0 +1,156 @@
+//! Everything that decides a bitstream, and the hash over it.
+
+use super::{Error, Target, hash, tools::Tool};
+use crate::rtl;
+use systole_isa::{ABI_HASH, HwConfig};
+
+/// The inputs of a build.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// Configuration.
+    pub config: &'static HwConfig,
+    /// Target.
+    pub target: &'static Target,
+    /// SystemVerilog: name and text, in reading order.
+    pub sources: Vec<(String, String)>,
+    /// Program and version.
+    pub tools: Vec<(String, String)>,
+}
+
+/// The tools that make a bitstream.
+pub(super) const TOOLS: [Tool; 3] = [Tool::Yosys, Tool::Nextpnr, Tool::Ecppack];
+
+impl Inputs {
+    /// The inputs of today: the RTL of this library and the tools of this machine.
+    ///
+    /// # Errors
+    /// [`Error::ToolMissing`] with the command that installs it.
+    pub fn collect(config: &'static HwConfig, target: &'static Target) -> Result<Self, Error> {
+        let mut tools = Vec::new();
+        for tool in TOOLS {
+            tools.push((tool.programs()[0].to_owned(), tool.version()?));
+        }
+        Ok(Self { config, target, sources: sources(config, target), tools })
+    }
+
+    /// SHA-256 over all of it: the bundle's identity.
+    pub fn key(&self) -> String {
+        let mut parts = vec![
+            "systole bitstream 1".to_owned(),
+            format!("{:016x}", ABI_HASH),
+            format!("{:?}", self.config),
+            format!("{:?}", self.target),
+            self.script(0),
+            self.place_and_route().join(" "),
+        ];
+        parts.extend(self.sources.iter().chain(&self.tools).flat_map(|(a, b)| [a.clone(), b.clone()]));
+        hash::of_parts(&parts)
+    }
+
+    /// What Yosys does. `build_id` ends in the BUILD_ID register.
+    pub fn script(&self, build_id: u32) -> String {
+        let (t, files) = (self.target, self.sources.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
+        format!(
+            "read_slang --threads 1 --top {top} --ignore-assertions -G BuildId={build_id} -G ClockDivide={divide} \
+             -G ClockFeedback={feedback} -G ClockHz={hz} {files}\nsynth_ecp5 -top {top} -json design.json\n",
+            top = t.top,
+            divide = t.divide,
+            feedback = t.feedback,
+            hz = t.clock_mhz * 1_000_000,
+            files = files.join(" ")
+        )
+    }
+
+    /// What nextpnr is told.
+    pub fn place_and_route(&self) -> Vec<String> {
+        let t = self.target;
+        let size = t.part.trim_start_matches("LFE5U-").trim_end_matches('F');
+        [
+            &format!("--{size}k"),
+            "--package",
+            t.package,
+            "--speed",
+            &t.speed.to_string(),
+            "--seed",
+            &t.seed.to_string(),
+            "--json",
+            "design.json",
+            "--lpf",
+            "pins.lpf",
+            "--textcfg",
+            "design.config",
+            "--report",
+            "report.json",
+            "--timing-allow-fail",
+        ]
+        .map(str::to_owned)
+        .to_vec()
+    }
+}
+
+/// The accelerator, then what all boards share, then the board.
+fn sources(config: &HwConfig, target: &Target) -> Vec<(String, String)> {
+    let board = |path: &str| {
+        let rest = path.strip_prefix("board/")?;
+        match rest.split_once('/') {
+            None => Some(0),
+            Some((directory, _)) if directory == target.directory => Some(1),
+            Some(_) => None,
+        }
+    };
+    let mut extra: Vec<_> = rtl::FILES
+        .iter()
+        .filter(|f| f.path.ends_with(".sv"))
+        .filter_map(|f| board(f.path).map(|rank| (rank, f.path, f.text)))
+        .collect();
+    extra.sort_unstable();
+    let mut files = design(config);
+    files.extend(extra.into_iter().map(|(_, path, text)| (base(path), text.to_owned())));
+    files
+}
+
+/// The accelerator alone: name and text, in reading order.
+pub(super) fn design(config: &HwConfig) -> Vec<(String, String)> {
+    rtl::sources(config).into_iter().map(|f| (base(f.path), f.text.to_owned())).collect()
+}
+
+fn base(path: &str) -> String {
+    path.rsplit('/').next().unwrap_or(path).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::target::ECP5_85K;
+    use super::*;
+    use systole_isa::config::{N8, N16};
+
+    fn inputs(config: &'static HwConfig) -> Inputs {
+        let tools = vec![("yosys".to_owned(), "1".to_owned())];
+        Inputs { config, target: &ECP5_85K, sources: sources(config, &ECP5_85K), tools }
+    }
+
+    #[test]
+    fn the_key_depends_on_every_input() {
+        let key = inputs(&N8).key();
+        assert_eq!(key, inputs(&N8).key());
+        assert_ne!(key, inputs(&N16).key());
+        let mut changed = inputs(&N8);
+        changed.tools[0].1 = "2".to_owned();
+        assert_ne!(key, changed.key());
+        let mut changed = inputs(&N8);
+        changed.sources[3].1.push(' ');
+        assert_ne!(key, changed.key());
+    }
+
+    #[test]
+    fn names_are_unique_and_the_wrapper_is_there() {
+        let mut names: Vec<_> = inputs(&N8).sources.into_iter().map(|(name, _)| name).collect();
+        for wanted in ["systole_pkg.sv", "systole_top.sv", "ulx3s_top.sv", "systole_uart_bridge.sv"] {
+            assert!(names.iter().any(|n| n == wanted), "{wanted}");
+        }
+        let count = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}
