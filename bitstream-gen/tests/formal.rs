@@ -1,0 +1,126 @@
+//! Proofs with SymbiYosys: FIFO, semaphores, bursts, AXI masters, region check. Each proof is also run on copies of the RTL
+//! with a planted fault, and must fail there.
+//!
+//! `cargo test -p systole-bitgen --test formal -- --ignored --nocapture`
+//!
+//! `Induction` holds for all time; `Bound` for that many cycles from reset. The harnesses under `formal/` say what is
+//! assumed of the environment. They restate the assertions inside the RTL, which the front end does not read.
+
+#[path = "formal/runner.rs"]
+mod runner;
+
+use runner::{Fault, Mode, Proof, Verdict};
+
+const fn fault(file: &'static str, right: &'static str, wrong: &'static str) -> Fault {
+    Fault { file, right, wrong }
+}
+
+const FIFO: Proof = Proof {
+    top: "fv_fifo",
+    sources: &["prim/prim_fifo.sv"],
+    mode: Mode::Induction(3),
+    faults: &[
+        fault("prim/prim_fifo.sv", "assign wready_o = !level_q[Aw];", "assign wready_o = 1'b1;"),
+        fault("prim/prim_fifo.sv", "if (pop) rptr_q <= rptr_q + 1'b1;", "if (rready_i) rptr_q <= rptr_q + 1'b1;"),
+    ],
+};
+
+const SEMAPHORES: Proof = Proof {
+    top: "fv_semaphores",
+    sources: &["core/systole_semaphores.sv"],
+    mode: Mode::Induction(2),
+    faults: &[
+        // A post and a take in the same cycle: one of them is lost.
+        fault("core/systole_semaphores.sv", "nonzero_q[s] <= count_d[s] != '0;", "nonzero_q[s] <= count_q[s] != '0;"),
+        // Two units take the same count.
+        fault("core/systole_semaphores.sv", "grant_o    = '0;\n        grant_o[u] = 1'b1;", "grant_o[u] = 1'b1;"),
+    ],
+};
+
+const BURSTS: Proof = Proof {
+    top: "fv_bursts",
+    sources: &["core/systole_bursts.sv"],
+    mode: Mode::Induction(3),
+    faults: &[
+        fault("core/systole_bursts.sv", "if (beats > 17'(room)) beats = 17'(room);", ""),
+        fault("core/systole_bursts.sv", "offer_q <= !offer_q || !ready_i;", "offer_q <= !offer_q;"),
+    ],
+};
+
+const AXI_READ: Proof = Proof {
+    top: "fv_axi_read",
+    sources: &["prim/prim_fifo.sv", "core/systole_axi_read.sv"],
+    mode: Mode::Induction(3),
+    faults: &[
+        fault("core/systole_axi_read.sv", "any && (!arvalid_q || arready_i) && owner_ready", "any && owner_ready"),
+        fault("core/systole_axi_read.sv", "(rvalid_i && rready_o && rlast_i)", "(rvalid_i && rready_o)"),
+    ],
+};
+
+const AXI_WRITE: Proof = Proof {
+    top: "fv_axi_write",
+    sources: &["prim/prim_fifo.sv", "core/systole_axi_write.sv"],
+    mode: Mode::Induction(3),
+    faults: &[
+        fault("core/systole_axi_write.sv", "assign wlast_o   = left_q == '0;", "assign wlast_o   = left_q == 8'd1;"),
+        fault("core/systole_axi_write.sv", "else if (awready_i) awvalid_q <= 1'b0;", "else awvalid_q <= 1'b0;"),
+    ],
+};
+
+const REGION_CHECK: Proof = Proof {
+    top: "fv_region_check",
+    sources: &["core/systole_region_check.sv"],
+    mode: Mode::Bound(22),
+    faults: &[
+        // The last row is forgotten.
+        fault("core/systole_region_check.sv", "bits_q    <= rows_i - 16'd1;", "bits_q    <= rows_i - 16'd2;"),
+        fault("core/systole_region_check.sv", "|| region_end[64];", ";"),
+        fault("core/systole_region_check.sv", "if (write_i && !region_i", "if (!region_i"),
+    ],
+};
+
+const PROOFS: [&Proof; 6] = [&FIFO, &SEMAPHORES, &BURSTS, &AXI_READ, &AXI_WRITE, &REGION_CHECK];
+
+fn proven(proof: &Proof) {
+    let outcome = runner::run(proof, None);
+    println!("{}: {}: {:?} in {:.1} s", proof.top, proof.mode, outcome.verdict, outcome.seconds);
+    assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.log);
+}
+
+fn faults_are_found(proof: &Proof) {
+    for fault in proof.faults {
+        let outcome = runner::run(proof, Some(fault));
+        println!("{}: `{}` planted: {:?} in {:.1} s", proof.top, fault.wrong, outcome.verdict, outcome.seconds);
+        assert_eq!(outcome.verdict, Verdict::Fail, "{}: {:?} went unnoticed\n{}", proof.top, fault, outcome.log);
+    }
+}
+
+macro_rules! proofs {
+    ($($module:ident: $proof:ident),+) => {$(
+        mod $module {
+            #[test]
+            #[ignore = "needs SymbiYosys and yices; the message of a failure says how to install them"]
+            fn is_proven() {
+                super::proven(&super::$proof);
+            }
+
+            #[test]
+            #[ignore = "needs SymbiYosys and yices; the message of a failure says how to install them"]
+            fn planted_faults_are_found() {
+                super::faults_are_found(&super::$proof);
+            }
+        }
+    )+};
+}
+
+proofs!(fifo: FIFO, semaphores: SEMAPHORES, bursts: BURSTS, axi_read: AXI_READ, axi_write: AXI_WRITE, region_check: REGION_CHECK);
+
+/// A fault that is no longer in the text would prove nothing.
+#[test]
+fn every_fault_can_be_planted() {
+    for proof in PROOFS {
+        for fault in proof.faults {
+            assert_ne!(runner::planted(fault), runner::rtl(fault.file));
+        }
+    }
+}
