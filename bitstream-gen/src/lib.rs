@@ -8,7 +8,8 @@
 //! 2. [`reference`] makes `docs/isa.md` and `docs/registers.md` from templates and the declaration.
 //! 3. [`generated_files`] lists all of them; `cargo run -p systole-bitgen --bin systole-generate` writes them.
 //! 4. [`rtl`] is the SystemVerilog itself, and [`verilated`] runs it as an executor.
-//! 5. [`bitstream`] makes bitstreams of it, and projects for vendors' tools.
+//! 5. [`emit`] writes and checks it.
+//! 6. [`bitstream`] makes bitstreams of it, and projects for vendors' tools.
 //!
 //! Invariants: the generated files are committed, and a test compares them with what this crate generates; the output
 //! depends on the contract alone.
@@ -18,6 +19,7 @@
 use std::path::PathBuf;
 
 pub mod bitstream;
+pub mod emit;
 pub mod naming;
 pub mod package;
 pub mod reference;

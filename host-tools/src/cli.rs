@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{compile, completions, inspect, quantize, run};
+use crate::cmd::{bitstream, compile, completions, inspect, quantize, rtl, run};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,6 +31,8 @@ enum Command {
     Quantize(quantize::Args),
     Compile(compile::Args),
     Inspect(inspect::Args),
+    Rtl(rtl::Args),
+    Bitstream(bitstream::Args),
     Completions(completions::Args),
 }
 
@@ -42,6 +44,8 @@ impl Cli {
             Some(Command::Quantize(args)) => args.run(),
             Some(Command::Compile(args)) => args.run(),
             Some(Command::Inspect(args)) => args.run(),
+            Some(Command::Rtl(args)) => args.run(),
+            Some(Command::Bitstream(args)) => args.run(),
             Some(Command::Completions(args)) => args.run(),
             None => Self::parse_from(["systole", "run"]).run(),
         }

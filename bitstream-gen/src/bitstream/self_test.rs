@@ -4,8 +4,11 @@
 //! DRAM a row. Region 1 takes the product's low bytes after a rectifier.
 
 use super::hash;
+use systole_driver::{
+    Bindings, Engine, EngineError, Program, Refused, RegionSpec, RunOptions, RunReport, Verified, verify,
+};
 use systole_isa::instruction::{End, Format, Function, Gemm, Load, Map, Memory, Output, Stat, Store, Sync};
-use systole_isa::{DRAM_ALIGN, HwConfig, Instruction};
+use systole_isa::{ABI_HASH, DRAM_ALIGN, HwConfig, Instruction, REGIONS};
 
 /// Semaphores between the units.
 const LOADED: u16 = 1;
@@ -98,6 +101,39 @@ pub fn program(config: &HwConfig) -> Vec<Instruction> {
     ]
 }
 
+/// The program with its regions, proven safe.
+///
+/// # Errors
+/// The verifier's reason; a test keeps it from happening for the named configurations.
+pub fn verified(config: &'static HwConfig) -> Result<Verified, Refused> {
+    let matrix = config.n * DRAM_ALIGN;
+    let mut regions: [RegionSpec; REGIONS] = Default::default();
+    regions[0] = RegionSpec { name: "input".to_owned(), size: 2 * matrix, writable: false, initialised: true };
+    regions[1] = RegionSpec { name: "output".to_owned(), size: matrix, writable: true, initialised: false };
+    let code = program(config).iter().map(Instruction::encode).collect();
+    verify(Program { config, abi_hash: ABI_HASH, tokens: 1, batch: 1, code, regions, tags: Vec::new() })
+}
+
+/// Both operands: every byte another, all magnitudes and both signs.
+pub fn input(config: &HwConfig) -> Vec<u8> {
+    (0..2 * config.n * DRAM_ALIGN).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 23) as u8).collect()
+}
+
+/// Runs it on a device and returns what it stored, with the report.
+///
+/// # Errors
+/// What the driver reports; [`EngineError`].
+pub fn run(engine: &mut Engine, program: &Verified) -> Result<(Vec<u8>, RunReport), EngineError> {
+    let loaded = engine.upload(program)?;
+    let from = engine.allocate(u64::from(program.regions[0].size))?;
+    let to = engine.allocate(u64::from(program.regions[1].size))?;
+    engine.write(&from, 0, &input(program.config))?;
+    let report = engine.run(&loaded, &Bindings::new().bind(0, &from).bind(1, &to), RunOptions::default())?;
+    let mut output = vec![0; program.regions[1].size as usize];
+    engine.read(&to, 0, &mut output)?;
+    Ok((output, report))
+}
+
 /// SHA-256 of its encoding, as bundles carry it.
 pub fn digest(config: &HwConfig) -> String {
     let code: Vec<u8> = program(config).iter().flat_map(Instruction::encode).collect();
@@ -115,6 +151,28 @@ mod tests {
             for instruction in program(config) {
                 access::check(&instruction, config).unwrap_or_else(|e| panic!("{}: {instruction}: {e:?}", config.name));
             }
+        }
+    }
+
+    /// On the simulator the product is what a naive loop gives, and not trivial.
+    #[test]
+    fn it_multiplies_and_rectifies() {
+        for config in NAMED {
+            let program = verified(config).unwrap_or_else(|e| panic!("{}: {e}", config.name));
+            let mut engine = Engine::open(Box::new(systole_sim::Simulator::new(config))).unwrap();
+            let (output, _) = run(&mut engine, &program).unwrap();
+            let (n, pitch, input) = (config.n as usize, DRAM_ALIGN as usize, input(config));
+            let at = |matrix: usize, row: usize, column: usize| input[(matrix * n + row) * pitch + column] as i8 as i32;
+            let mut different = std::collections::BTreeSet::new();
+            for row in 0..n {
+                for column in 0..n {
+                    let sum: i32 = (0..n).map(|k| at(0, row, k) * at(1, k, column)).sum();
+                    let expected = ((sum.max(0) + 128) >> 8).min(127) as u8;
+                    assert_eq!(output[row * pitch + column], expected, "{}: {row}, {column}", config.name);
+                    different.insert(expected);
+                }
+            }
+            assert!(different.len() > 10, "{}: {different:?}", config.name);
         }
     }
 

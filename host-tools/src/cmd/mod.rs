@@ -1,7 +1,9 @@
 //! The subcommands, one file each.
 
+pub mod bitstream;
 pub mod compile;
 pub mod completions;
 pub mod inspect;
 pub mod quantize;
+pub mod rtl;
 pub mod run;
