@@ -382,8 +382,11 @@ module systole_vector
   logic [15:0]               out_addr_q, out_row_q, out_word_q;
   logic [$clog2(OutDepth):0] unused_level;
 
-  assign has_output = map.output_code != OutputNone;
-  assign to_spad    = map.output_code == OutputSpadI8;
+  // Stable long before the first result comes.
+  always_ff @(posedge clk_i) begin
+    has_output <= map.output_code != OutputNone;
+    to_spad    <= map.output_code == OutputSpadI8;
+  end
 
   prim_fifo #(
     .Width(32 * N),

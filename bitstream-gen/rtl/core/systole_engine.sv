@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Takes submissions from their ring, runs them, and writes completions.
+//
+// One submission at a time: slot, checks, region table, program; then it watches for the end, a fault, the watchdog or a
+// reset, stops the units (clr_o, at least 64 cycles and until the bus is quiet, which is longer than any pipeline), and
+// writes the completion. A fault of a ring leaves nothing to complete and halts the engine until a reset.
+
+module systole_engine
+  import systole_pkg::*;
+  import systole_cfg_pkg::*;
+(
+  input  logic                     clk_i,
+  input  logic                     rst_ni,
+
+  // Registers.
+  input  reg_q_t                   reg_i,
+  input  logic                     reset_i,
+  output logic                     clear_indices_o,
+  output logic [31:0]              sq_head_o,
+  output logic [31:0]              cq_tail_o,
+  output logic                     running_o,
+  output logic                     faulted_o,
+  output logic                     full_o,
+  output logic [31:0]              fault_o,
+  output logic [31:0]              fault_instruction_o,
+  output logic [63:0]              fault_address_o,
+  output logic                     irq_completion_o,
+  output logic                     irq_fault_o,
+
+  // Reads of slots and region table.
+  output logic                     req_valid_o,
+  input  logic                     req_ready_i,
+  output logic [63:0]              req_addr_o,
+  output logic [7:0]               req_len_o,
+  input  logic                     rvalid_i,
+  input  logic [8*BusBytes-1:0]    rdata_i,
+  input  logic                     rerror_i,
+  input  logic                     bus_idle_i,
+
+  // Completions.
+  output logic                     record_valid_o,
+  output logic [63:0]              record_addr_o,
+  output completion_t              record_o,
+  input  logic                     record_done_i,
+  input  logic                     record_error_i,
+
+  // The running submission.
+  output logic                     fetching_o,     // beats belong to the program, not to the engine
+  output logic                     start_o,
+  output logic                     clr_o,
+  output submission_t              submission_o,
+  output region_t [NumRegions-1:0] regions_o,
+  input  logic                     finished_i,
+  input  cause_e                   stop_cause_i,   // CauseNone while nothing is wrong
+  input  unit_e                    stop_unit_i,
+  input  logic [31:0]              stop_instruction_i,
+  input  logic [63:0]              stop_address_i
+);
+
+  localparam int unsigned SubmissionBeats = SubmissionBytes / BusBytes;
+  localparam int unsigned RegionsBeats = NumRegions * RegionBytes / BusBytes;
+
+  typedef enum logic [3:0] {
+    StIdle, StReadSlot, StCheck, StReadRegions, StStart, StRun, StStop, StComplete, StHalt
+  } state_e;
+
+  state_e      state_q;
+  logic [15:0] sq_head_q, cq_tail_q;
+  logic        phase_q, reset_q, read_error_q, read_end, read_start;
+  logic [7:0]  beat_q;
+  logic [6:0]  stop_q;
+  logic [63:0] cycles_q;
+  cause_e      cause_q;
+  unit_e       unit_q;
+  logic [31:0] instruction_q;
+  logic [63:0] address_q;
+
+  //////////////////////////////////////////////////////////////////////////////
+  // Rings.
+  //////////////////////////////////////////////////////////////////////////////
+
+  logic [63:0] sq_base, cq_base, slot_addr, read_addr;
+  logic        sq_sound, cq_sound, pending, cq_full;
+  logic [31:0] cq_next, sq_next;
+
+  function automatic logic ring_sound(logic [31:0] size, logic [31:0] head, logic [31:0] tail, logic [5:0] base);
+    return (size & (size - 32'd1)) == '0 && size >= 32'd2 && size <= 32'd32768
+        && head < size && tail < size && base == '0;
+  endfunction
+
+  assign sq_base  = {reg_i.sq_base_hi, reg_i.sq_base_lo};
+  assign cq_base  = {reg_i.cq_base_hi, reg_i.cq_base_lo};
+  assign sq_sound = ring_sound(reg_i.sq_size, sq_head_o, reg_i.sq_tail, sq_base[5:0]);
+  assign cq_sound = ring_sound(reg_i.cq_size, reg_i.cq_head, cq_tail_o, cq_base[5:0]);
+  assign sq_next  = (sq_head_o + 32'd1) & (reg_i.sq_size - 32'd1);
+  assign cq_next  = (cq_tail_o + 32'd1) & (reg_i.cq_size - 32'd1);
+  assign pending  = reg_i.control[0] && sq_head_o != reg_i.sq_tail;
+  assign cq_full  = cq_next == reg_i.cq_head;
+
+  assign sq_head_o = 32'(sq_head_q);
+  assign cq_tail_o = 32'(cq_tail_q);
+  assign slot_addr = sq_base + (64'(sq_head_q) << $clog2(SubmissionBytes));
+
+  //////////////////////////////////////////////////////////////////////////////
+  // Reads of the slot and of the region table.
+  //////////////////////////////////////////////////////////////////////////////
+
+  logic [SubmissionBeats-1:0][8*BusBytes-1:0] submission_q;
+  logic [RegionsBeats-1:0][8*BusBytes-1:0]    regions_q;
+  logic                                       unused_bursts_idle;
+
+  assign submission_o = submission_t'(submission_q);
+  assign regions_o    = regions_q;
+  assign read_addr    = state_q == StCheck ? submission_o.regions : slot_addr;
+
+  systole_bursts u_bursts (
+    .clk_i,
+    .rst_ni,
+    .clr_i  (1'b0),
+    .start_i(read_start),
+    .addr_i (read_addr),
+    .pitch_i('0),
+    .rows_i (16'd1),
+    .beats_i(state_q == StCheck ? 17'(RegionsBeats) : 17'(SubmissionBeats)),
+    .idle_o (unused_bursts_idle),
+    .valid_o(req_valid_o),
+    .ready_i(req_ready_i),
+    .addr_o (req_addr_o),
+    .len_o  (req_len_o)
+  );
+
+  assign read_end = rvalid_i
+                 && beat_q == (state_q == StReadSlot ? 8'(SubmissionBeats - 1) : 8'(RegionsBeats - 1));
+
+  always_ff @(posedge clk_i) begin
+    if (read_start) begin
+      beat_q       <= '0;
+      read_error_q <= 1'b0;
+    end else if (rvalid_i) begin
+      beat_q       <= beat_q + 8'd1;
+      read_error_q <= read_error_q || rerror_i;
+    end
+    for (int unsigned b = 0; b < SubmissionBeats; b++) begin
+      if (state_q == StReadSlot && rvalid_i && beat_q == 8'(b)) submission_q[b] <= rdata_i;
+    end
+    for (int unsigned b = 0; b < RegionsBeats; b++) begin
+      if (state_q == StReadRegions && rvalid_i && beat_q == 8'(b)) regions_q[b] <= rdata_i;
+    end
+  end
+
+  //////////////////////////////////////////////////////////////////////////////
+  // States.
+  //////////////////////////////////////////////////////////////////////////////
+
+  logic        take, ring_fault, refused, watchdog_hit, stop_now, completed, halt_now;
+  cause_e      check_cause;
+  logic [63:0] check_address;
+  logic [31:0] limit;
+
+  assign take       = state_q == StIdle && !reset_q && pending;
+  assign ring_fault = take && (!sq_sound || !cq_sound);
+  assign full_o     = take && sq_sound && cq_sound && cq_full;
+  assign read_start = (take && !ring_fault && !cq_full) || (state_q == StCheck && !refused);
+
+  always_comb begin
+    check_cause   = CauseNone;
+    check_address = '0;
+    if (submission_o.abi_hash != AbiHash) check_cause = CauseAbiMismatch;
+    else if (submission_o.program_base[4:0] != '0) begin
+      check_cause   = CauseRingMalformed;
+      check_address = submission_o.program_base;
+    end else if (submission_o.regions[4:0] != '0) begin
+      check_cause   = CauseRingMalformed;
+      check_address = submission_o.regions;
+    end else if (submission_o.instructions == '0) check_cause = CauseProgramEnd;
+  end
+
+  assign refused      = check_cause != CauseNone;
+  assign limit        = submission_o.watchdog != '0 ? submission_o.watchdog : reg_i.watchdog;
+  assign watchdog_hit = limit != '0 && cycles_q >= 64'(limit);
+  assign stop_now     = finished_i || stop_cause_i != CauseNone || watchdog_hit || reset_q;
+  assign completed    = state_q == StComplete && record_done_i;
+  assign halt_now     = ring_fault || (completed && record_error_i)
+                     || (state_q == StReadSlot && read_end && (read_error_q || rerror_i));
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      state_q <= StIdle;
+      reset_q <= 1'b0;
+    end else begin
+      if (reset_i) reset_q <= 1'b1;
+      else if (clear_indices_o) reset_q <= 1'b0;
+      unique case (state_q)
+        StIdle: begin
+          if (ring_fault) state_q <= StHalt;
+          else if (read_start) state_q <= StReadSlot;
+        end
+        StReadSlot:    if (read_end) state_q <= halt_now ? StHalt : StCheck;
+        StCheck:       state_q <= refused ? StComplete : StReadRegions;
+        StReadRegions: if (read_end) state_q <= (read_error_q || rerror_i) ? StComplete : StStart;
+        StStart:       state_q <= StRun;
+        StRun:         if (stop_now) state_q <= StStop;
+        StStop:        if (stop_q == '0 && bus_idle_i) state_q <= StComplete;
+        StComplete:    if (record_done_i) state_q <= record_error_i ? StHalt : StIdle;
+        StHalt:        if (reset_q) state_q <= StIdle;
+        default:       state_q <= StIdle;
+      endcase
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (state_q == StRun) stop_q <= 7'd64;
+    else if (stop_q != '0) stop_q <= stop_q - 7'd1;
+    if (state_q == StStart) cycles_q <= '0;
+    else if (state_q == StRun) cycles_q <= cycles_q + 64'd1;
+    else if (state_q == StCheck) cycles_q <= '0;
+    if (state_q == StCheck) begin
+      cause_q       <= check_cause;
+      unit_q        <= UnitControl;
+      instruction_q <= '0;
+      address_q     <= check_address;
+    end else if (state_q == StReadRegions && (read_error_q || rerror_i)) begin
+      cause_q   <= CauseBusError;
+      address_q <= submission_o.regions;
+    end else if (state_q == StRun && stop_now) begin
+      cause_q       <= CauseNone;
+      unit_q        <= UnitControl;
+      instruction_q <= submission_o.instructions;
+      address_q     <= '0;
+      if (stop_cause_i != CauseNone) begin
+        cause_q       <= stop_cause_i;
+        unit_q        <= stop_unit_i;
+        instruction_q <= stop_instruction_i;
+        address_q     <= stop_address_i;
+      end else if (!finished_i) begin
+        cause_q       <= watchdog_hit ? CauseWatchdog : CauseAborted;
+        instruction_q <= stop_instruction_i;
+      end
+    end
+  end
+
+  assign start_o    = state_q == StStart;
+  assign fetching_o = state_q == StRun || state_q == StStop;
+  assign clr_o      = state_q == StStop;
+  assign running_o  = state_q != StIdle && state_q != StHalt;
+
+  //////////////////////////////////////////////////////////////////////////////
+  // Completion, fault registers, interrupts.
+  //////////////////////////////////////////////////////////////////////////////
+
+  assign record_valid_o = state_q == StComplete;
+  assign record_addr_o  = cq_base + (64'(cq_tail_q) << $clog2(CompletionBytes));
+  assign record_o       = '{id: submission_o.id, cause: cause_q, unit: unit_q, phase: 16'(phase_q),
+                            instruction: instruction_q, address: address_q, cycles: cycles_q};
+
+  assign clear_indices_o  = reset_q && (state_q == StIdle || state_q == StHalt);
+  assign irq_completion_o = completed && !record_error_i && submission_o.flags[SubmitInterruptBit];
+  assign irq_fault_o      = halt_now || (completed && cause_q != CauseNone);
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      sq_head_q <= '0;
+      cq_tail_q <= '0;
+      phase_q   <= 1'b1;
+    end else if (clear_indices_o) begin
+      sq_head_q <= '0;
+      cq_tail_q <= '0;
+      phase_q   <= 1'b1;
+    end else begin
+      if (state_q == StReadSlot && read_end && !halt_now) sq_head_q <= sq_next[15:0];
+      if (completed && !record_error_i) begin
+        cq_tail_q <= cq_next[15:0];
+        if (cq_next == '0) phase_q <= !phase_q;
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      faulted_o           <= 1'b0;
+      fault_o             <= '0;
+      fault_instruction_o <= '0;
+      fault_address_o     <= '0;
+    end else if (clear_indices_o) begin
+      faulted_o           <= 1'b0;
+      fault_o             <= '0;
+      fault_instruction_o <= '0;
+      fault_address_o     <= '0;
+    end else if (irq_fault_o && !faulted_o) begin
+      faulted_o <= 1'b1;
+      if (halt_now) begin
+        fault_o             <= {16'b0, UnitControl, ring_fault ? CauseRingMalformed : CauseBusError};
+        fault_instruction_o <= '0;
+        fault_address_o     <= ring_fault ? (sq_sound ? cq_base : sq_base) : completed ? record_addr_o : slot_addr;
+      end else begin
+        fault_o             <= {16'b0, unit_q, cause_q};
+        fault_instruction_o <= instruction_q;
+        fault_address_o     <= address_q;
+      end
+    end
+  end
+
+  logic unused_bits;
+  assign unused_bits = ^{reg_i, sq_next[31:16], cq_next[31:16], submission_o};
+
+  // The engine reads only what it asked for.
+  assert property (@(posedge clk_i) disable iff (!rst_ni)
+      rvalid_i |-> state_q == StReadSlot || state_q == StReadRegions);
+
+endmodule

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Writes records of 32 bytes (completions, trace records) to memory, one at a time.
+//
+// valid_i and its data stay until done_o, which comes with the bus's answer.
+
+module systole_record
+  import systole_cfg_pkg::*;
+(
+  input  logic                  clk_i,
+  input  logic                  rst_ni,
+
+  input  logic                  valid_i,
+  input  logic [63:0]           addr_i,
+  input  logic [255:0]          data_i,
+  output logic                  done_o,
+  output logic                  error_o,
+
+  output logic                  req_valid_o,
+  input  logic                  req_ready_i,
+  output logic [63:0]           req_addr_o,
+  output logic [7:0]            req_len_o,
+  output logic                  wvalid_o,
+  input  logic                  wready_i,
+  output logic [8*BusBytes-1:0] wdata_o,
+  output logic [BusBytes-1:0]   wstrb_o,
+  input  logic                  resp_i,
+  input  logic                  resp_error_i
+);
+
+  localparam int unsigned Beats = 32 / BusBytes;
+
+  typedef enum logic [1:0] {StIdle, StData, StResponse} state_e;
+
+  state_e                           state_q;
+  logic [2:0]                       beat_q;
+  logic [Beats-1:0][8*BusBytes-1:0] beats;
+
+  assign beats       = data_i;
+  assign req_valid_o = state_q == StIdle && valid_i;
+  assign req_addr_o  = addr_i;
+  assign req_len_o   = 8'(Beats - 1);
+  assign wvalid_o    = state_q == StData;
+  assign wstrb_o     = '1;
+  assign done_o      = state_q == StResponse && resp_i;
+  assign error_o     = resp_error_i;
+
+  if (Beats == 1) begin : g_one
+    assign wdata_o = beats[0];
+  end else begin : g_many
+    assign wdata_o = beats[beat_q[$clog2(Beats)-1:0]];
+  end
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      state_q <= StIdle;
+      beat_q  <= '0;
+    end else begin
+      unique case (state_q)
+        StIdle: begin
+          beat_q <= '0;
+          if (valid_i && req_ready_i) state_q <= StData;
+        end
+        StData: begin
+          if (wready_i) begin
+            beat_q <= beat_q + 3'd1;
+            if (beat_q == 3'(Beats - 1)) state_q <= StResponse;
+          end
+        end
+        default: if (resp_i) state_q <= StIdle;
+      endcase
+    end
+  end
+
+endmodule

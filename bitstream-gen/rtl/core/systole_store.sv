@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// STORE unit: rows from SPAD or ACC to DRAM, exactly the bytes of their columns.
+//
+// After the region check, words stream out of the memory and are cut into beats: a SPAD word is one beat, a word of
+// 16-bit values two (saturated), of 32-bit values four. The last beat of a row carries strobes for its bytes only.
+// done_o comes when the bus has confirmed every burst.
+//
+// start_i loads the instruction, which stays stable until done_o or fault_o.
+
+module systole_store
+  import systole_pkg::*;
+  import systole_cfg_pkg::*;
+(
+  input  logic                     clk_i,
+  input  logic                     rst_ni,
+  input  logic                     clr_i,
+
+  input  logic                     start_i,
+  input  inst_store_t              inst_i,
+  input  region_t [NumRegions-1:0] regions_i,
+  output logic                     done_o,
+  output logic                     stall_o,
+  output cause_e                   fault_o,
+  output logic [63:0]              fault_address_o,
+
+  output logic                     spad_rreq_o,
+  output logic [SpadAw-1:0]        spad_raddr_o,
+  input  logic                     spad_rgnt_i,
+  input  logic                     spad_rvalid_i,
+  input  logic [N-1:0][7:0]        spad_rdata_i,
+  output logic                     acc_rreq_o,
+  output logic [AccAw-1:0]         acc_raddr_o,
+  input  logic                     acc_rgnt_i,
+  input  logic                     acc_rvalid_i,
+  input  logic [N-1:0][31:0]       acc_rdata_i,
+
+  output logic                     req_valid_o,
+  input  logic                     req_ready_i,
+  output logic [63:0]              req_addr_o,
+  output logic [7:0]               req_len_o,
+  output logic                     wvalid_o,
+  input  logic                     wready_i,
+  output logic [8*BusBytes-1:0]    wdata_o,
+  output logic [BusBytes-1:0]      wstrb_o,
+  input  logic                     resp_i,
+  input  logic                     resp_error_i
+);
+
+  localparam int unsigned BusShift = $clog2(BusBytes);
+  localparam int unsigned SrcAw = (SpadAw > AccAw) ? SpadAw : AccAw;
+
+  logic [1:0]  log_bytes;
+  logic [19:0] row_bytes, row_beats;
+  logic [15:0] words;
+  logic        from_spad;
+  region_t     region;
+
+  assign log_bytes = inst_i.format[1:0];
+  assign row_bytes = 20'(inst_i.cols) << log_bytes;
+  assign row_beats = (row_bytes + 20'(BusBytes - 1)) >> BusShift;
+  assign words     = 16'((17'(inst_i.cols) + 17'(N - 1)) >> LaneBits);
+  assign from_spad = inst_i.memory == MemorySpad;
+  assign region    = regions_i[inst_i.region[2:0]];
+
+  logic        start_q, check_ok_q;
+  logic [19:0] row_bytes_q;
+  logic [16:0] row_beats_q;
+  region_t     region_q;
+  logic [63:0] base_q;
+  logic [15:0] words_q;
+  logic        check_done, bursts_idle;
+  cause_e      check_fault;
+  logic [63:0] check_address;
+
+  systole_region_check u_check (
+    .clk_i,
+    .rst_ni,
+    .clr_i,
+    .start_i  (start_q),
+    .region_i (region_q),
+    .write_i  (1'b1),
+    .offset_i (inst_i.offset),
+    .pitch_i  (inst_i.pitch),
+    .rows_i   (inst_i.rows),
+    .bytes_i  (row_bytes_q),
+    .done_o   (check_done),
+    .fault_o  (check_fault),
+    .address_o(check_address)
+  );
+
+  // What the instruction says of its rows is worked out before the check begins, the check's end starts the rest: neither
+  // is on a path with anything else.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      start_q    <= 1'b0;
+      check_ok_q <= 1'b0;
+    end else begin
+      start_q    <= start_i && !clr_i;
+      check_ok_q <= check_done && check_fault == CauseNone && !clr_i;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    row_bytes_q <= row_bytes;
+    words_q     <= words;
+    row_beats_q <= row_beats[16:0];
+    region_q    <= region;
+    base_q      <= region_q.base + 64'(inst_i.offset);
+  end
+
+  systole_bursts u_bursts (
+    .clk_i,
+    .rst_ni,
+    .clr_i,
+    .start_i(check_ok_q),
+    .addr_i (base_q),
+    .pitch_i(inst_i.pitch),
+    .rows_i (inst_i.rows),
+    .beats_i(row_beats_q),
+    .idle_o (bursts_idle),
+    .valid_o(req_valid_o),
+    .ready_i(req_ready_i),
+    .addr_o (req_addr_o),
+    .len_o  (req_len_o)
+  );
+
+  //////////////////////////////////////////////////////////////////////////////
+  // Words from the memory.
+  //////////////////////////////////////////////////////////////////////////////
+
+  logic               src_req, src_gnt, src_rvalid, src_valid, src_ready, unused_idle;
+  logic [SrcAw-1:0]   src_addr;
+  logic [N-1:0][31:0] src_rdata, src_data;
+
+  always_comb begin
+    src_rdata = acc_rdata_i;
+    if (from_spad) begin
+      for (int unsigned i = 0; i < N; i++) src_rdata[i] = {24'b0, spad_rdata_i[i]};
+    end
+  end
+
+  assign spad_rreq_o  = src_req && from_spad;
+  assign spad_raddr_o = src_addr[SpadAw-1:0];
+  assign acc_rreq_o   = src_req && !from_spad;
+  assign acc_raddr_o  = src_addr[AccAw-1:0];
+  assign src_gnt      = from_spad ? spad_rgnt_i : acc_rgnt_i;
+  assign src_rvalid   = from_spad ? spad_rvalid_i : acc_rvalid_i;
+
+  systole_stream #(
+    .Aw   (SrcAw),
+    .Width(32 * N),
+    .Depth(8)
+  ) u_src (
+    .clk_i,
+    .rst_ni,
+    .clr_i,
+    .start_i (check_ok_q),
+    .base_i  (inst_i.src),
+    .stride_i(inst_i.src_stride),
+    .rows_i  (inst_i.rows),
+    .words_i (words_q),
+    .idle_o  (unused_idle),
+    .req_o   (src_req),
+    .addr_o  (src_addr),
+    .gnt_i   (src_gnt),
+    .rvalid_i(src_rvalid),
+    .rdata_i (src_rdata),
+    .valid_o (src_valid),
+    .ready_i (src_ready),
+    .data_o  (src_data)
+  );
+
+  //////////////////////////////////////////////////////////////////////////////
+  // Beats to the bus.
+  //////////////////////////////////////////////////////////////////////////////
+
+  logic                       active_q, beat, row_end, word_end;
+  logic [1:0]                 beat_q, beat_max;
+  logic [16:0]                left_q;
+  logic [15:0]                rows_q;
+  logic [3:0][8*BusBytes-1:0] cut;
+  logic [BusShift-1:0]        tail;
+
+  function automatic logic [15:0] saturate_16(logic signed [31:0] x);
+    if (x > 32'sd32767) return 16'h7fff;
+    if (x < -32'sd32768) return 16'h8000;
+    return x[15:0];
+  endfunction
+
+  always_comb begin
+    cut = src_data;
+    unique case (log_bytes)
+      2'd0: begin
+        cut = '0;
+        for (int unsigned i = 0; i < N; i++) cut[0][8*i +: 8] = src_data[i][7:0];
+      end
+      2'd1: begin
+        cut = '0;
+        for (int unsigned i = 0; i < N; i++) begin
+          cut[2*i/N][16*(i % (N/2)) +: 16] = saturate_16(src_data[i]);
+        end
+      end
+      default: ;
+    endcase
+  end
+
+  always_comb begin
+    unique case (log_bytes)
+      2'd0:    beat_max = 2'd0;
+      2'd1:    beat_max = 2'd1;
+      default: beat_max = 2'd3;
+    endcase
+  end
+
+  assign row_end   = left_q == 17'd1;
+  assign word_end  = row_end || beat_q == beat_max;
+  assign wvalid_o  = active_q && src_valid;
+  assign wdata_o   = cut[beat_q];
+  assign beat      = wvalid_o && wready_i;
+  assign src_ready = beat && word_end;
+  assign tail      = row_bytes_q[BusShift-1:0];
+  assign wstrb_o   = (row_end && tail != '0) ? ~(BusBytes'('1) << tail) : '1;
+  assign stall_o   = active_q && !beat;
+
+  always_ff @(posedge clk_i) begin
+    if (check_ok_q) begin
+      beat_q <= '0;
+      left_q <= row_beats_q;
+      rows_q <= inst_i.rows;
+    end else if (beat) begin
+      beat_q <= word_end ? '0 : beat_q + 2'd1;
+      left_q <= row_end ? row_beats_q : left_q - 17'd1;
+      if (row_end) rows_q <= rows_q - 16'd1;
+    end
+  end
+
+  //////////////////////////////////////////////////////////////////////////////
+  // Completion: the last beat is out, and the bus has answered as often as it was asked.
+  //////////////////////////////////////////////////////////////////////////////
+
+  logic        waiting_q;
+  logic [19:0] open_q;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      active_q  <= 1'b0;
+      waiting_q <= 1'b0;
+      open_q    <= '0;
+    end else if (clr_i) begin
+      active_q  <= 1'b0;
+      waiting_q <= 1'b0;
+      open_q    <= '0;
+    end else begin
+      if (check_ok_q) active_q <= 1'b1;
+      else if (beat && row_end && rows_q == 16'd1) active_q <= 1'b0;
+      if (beat && row_end && rows_q == 16'd1) waiting_q <= 1'b1;
+      else if (done_o) waiting_q <= 1'b0;
+      if (req_valid_o && req_ready_i && !resp_i) open_q <= open_q + 20'd1;
+      if (!(req_valid_o && req_ready_i) && resp_i) open_q <= open_q - 20'd1;
+    end
+  end
+
+  assign done_o = waiting_q && open_q == '0;
+
+  always_comb begin
+    fault_o         = CauseNone;
+    fault_address_o = check_address;
+    if (check_done) fault_o = check_fault;
+    if ((active_q || waiting_q) && resp_i && resp_error_i) begin
+      fault_o         = CauseBusError;
+      fault_address_o = 64'(inst_i.offset);
+    end
+  end
+
+  logic unused_bits;
+  assign unused_bits = ^{inst_i, row_beats[19:17], bursts_idle};
+
+  // An offered beat stays until it is taken.
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i)
+      wvalid_o && !wready_i |=> wvalid_o && $stable({wdata_o, wstrb_o}));
+
+endmodule
