@@ -1,4 +1,7 @@
 //! Conformance, end-to-end, property and fuzz tests across the stack, and what they share.
 
+pub mod conformance;
 pub mod models;
+pub mod quality;
+pub mod random;
 pub mod sts;

@@ -1,0 +1,40 @@
+//! The conformance suite on the RTL, with its assertions on, over a fast and over an awkward memory.
+//!
+//! `cargo test --release -p systole-tests --test rtl_conformance -- --ignored`
+
+use std::time::Duration;
+
+use systole_bitgen::verilated::{MemoryTiming, Options, open};
+use systole_isa::HwConfig;
+use systole_isa::config::{N8, N16, N32};
+use systole_tests::conformance::{Target, suite};
+
+fn conforms(config: &'static HwConfig, memory: MemoryTiming) {
+    let options = Options { checked: true, memory, seed: 5, ..Options::default() };
+    let device = || open(config, &options).unwrap_or_else(|e| panic!("{e}"));
+    suite(&Target::new(&device).with_patience(Duration::from_secs(120)));
+}
+
+#[test]
+#[ignore = "needs Verilator 5"]
+fn n8_conforms() {
+    conforms(&N8, MemoryTiming::default());
+}
+
+#[test]
+#[ignore = "needs Verilator 5"]
+fn n8_conforms_over_an_awkward_memory() {
+    conforms(&N8, MemoryTiming { latency: 3, outstanding: 2, milli_bytes_per_cycle: Some(5_300), back_pressure: 40 });
+}
+
+#[test]
+#[ignore = "needs Verilator 5"]
+fn n16_conforms() {
+    conforms(&N16, MemoryTiming { latency: 0, back_pressure: 10, ..MemoryTiming::default() });
+}
+
+#[test]
+#[ignore = "needs Verilator 5; takes minutes to build"]
+fn n32_conforms() {
+    conforms(&N32, MemoryTiming::default());
+}
