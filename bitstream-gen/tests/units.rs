@@ -8,6 +8,7 @@ mod verilator;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use std::cell::{Cell, RefCell};
+use std::process::Command;
 use systole_isa::instruction::*;
 use systole_isa::numerics::{Param, RowEntry};
 use systole_isa::{HwConfig, access, config};
@@ -180,7 +181,7 @@ fn apart(mut ops: (Op, Op)) -> Vec<Op> {
 }
 
 #[test]
-#[ignore = "needs Verilator 5 on the search path or in VERILATOR"]
+#[ignore = "needs Verilator 5"]
 fn units_of_n8_equal_the_reference() {
     let mut bench = Bench::start("systole_core", "units", &config::N8);
     check(&mut bench, &config::N8, 400, "gemm", gemm(8).prop_map(|g| vec![g]));
@@ -190,7 +191,7 @@ fn units_of_n8_equal_the_reference() {
 }
 
 #[test]
-#[ignore = "needs Verilator 5 on the search path or in VERILATOR"]
+#[ignore = "needs Verilator 5"]
 fn units_of_n16_equal_the_reference() {
     let mut bench = Bench::start("systole_core", "units", &config::N16);
     check(&mut bench, &config::N16, 100, "gemm", gemm(16).prop_map(|g| vec![g]));
@@ -199,16 +200,27 @@ fn units_of_n16_equal_the_reference() {
 }
 
 #[test]
-#[ignore = "needs Verilator 5 on the search path or in VERILATOR; takes minutes"]
+#[ignore = "needs Verilator 5; takes minutes"]
 fn units_of_n32_equal_the_reference() {
     let mut bench = Bench::start("systole_core", "units", &config::N32);
     check(&mut bench, &config::N32, 60, "gemm", gemm(32).prop_map(|g| vec![g]));
     check(&mut bench, &config::N32, 60, "map", map(32).prop_map(|m| vec![m]));
 }
 
+#[test]
+#[ignore = "needs Verilator 5"]
+fn both_versions_of_the_multiplier_are_exact_for_all_operands() {
+    let bench = verilator::build("mult_pair", "mult_pair", &config::N8);
+    let output = Command::new(&bench).output().expect("the bench starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let cycles = text.trim().strip_prefix("0 ").unwrap_or_else(|| panic!("a product is wrong: {text:?}"));
+    assert!(cycles.parse::<u32>().expect("a number") > 1 << 24, "one triple a cycle");
+    println!("prim_mult_pair: all 2^24 triples of operands, both versions exact");
+}
+
 /// The comparison itself must be able to fail.
 #[test]
-#[ignore = "needs Verilator 5 on the search path or in VERILATOR"]
+#[ignore = "needs Verilator 5"]
 fn one_wrong_bit_is_noticed() {
     let mut bench = Bench::start("systole_core", "units", &config::N8);
     for space in access::Space::ALL {

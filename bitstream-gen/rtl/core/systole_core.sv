@@ -8,7 +8,9 @@
 module systole_core
   import systole_pkg::*;
   import systole_cfg_pkg::*;
-(
+#(
+  parameter bit Packed = 1'b0   // see prim_mult_pair
+) (
   input  logic                       clk_i,
   input  logic                       rst_ni,
   input  logic                       clr_i,
@@ -113,7 +115,9 @@ module systole_core
     .wgnt_o  (acc_wgnt)
   );
 
-  systole_gemm u_gemm (
+  systole_gemm #(
+    .Packed(Packed)
+  ) u_gemm (
     .clk_i,
     .rst_ni,
     .clr_i,

@@ -10,7 +10,9 @@ module systole_top
   import systole_cfg_pkg::*;
 #(
   // First 32 bits of the bundle's content hash.
-  parameter logic [31:0] BuildId = 32'd1
+  parameter logic [31:0] BuildId = 32'd1,
+  // Two INT8 products on one multiplier, for devices with blocks of 27 x 18 bits.
+  parameter bit          Packed = 1'b0
 ) (
   input  logic                  clk_i,
   input  logic                  rst_ni,
@@ -427,7 +429,9 @@ module systole_top
     .resp_error_i   (wr_error)
   );
 
-  systole_core u_core (
+  systole_core #(
+    .Packed(Packed)
+  ) u_core (
     .clk_i,
     .rst_ni,
     .clr_i         (clr),

