@@ -4,7 +4,10 @@
 //
 //   'W' memory, image        fill a memory (0 SPAD, 1 ACC, 2 PARAM, 3 ROW)
 //   'R' memory               answer: image
-//   'X' mask, 32 bytes each  start the units of the mask (1 GEMM, 2 VECTOR) together; answer: cycles until all are done
+//   'X' counts, 32 bytes each  run so many instructions on GEMM (lower four bits) and VECTOR, both units together, each
+//                              instruction as soon as its unit takes it; answer: cycles until all are done
+
+#include <cstring>
 
 #include "Vsystole_core.h"
 #include "memories.h"
@@ -50,21 +53,24 @@ int main(int argc, char** argv) {
       memories[argument].read(image.data());
       write_exactly(image.data(), image.size());
     } else if (command == 'X') {
-      if (argument & 1) read_exactly(&top.gemm_inst_i, 32);
-      if (argument & 2) read_exactly(&top.vector_inst_i, 32);
-      top.gemm_start_i = argument & 1;
-      top.vector_start_i = argument >> 1 & 1;
+      const int gemms = argument & 15, vectors = argument >> 4;
+      std::vector<uint8_t> code(32 * (gemms + vectors));
+      read_exactly(code.data(), code.size());
+      int gemms_started = 0, gemms_done = 0, vectors_started = 0, vectors_done = 0;
       uint32_t cycles = 0;
-      uint8_t running = argument;
-      while (running && cycles < 10'000'000) {
+      while ((gemms_done < gemms || vectors_done < vectors) && cycles < 10'000'000) {
+        top.gemm_start_i = gemms_started < gemms && top.gemm_ready_o;
+        if (top.gemm_start_i) std::memcpy(&top.gemm_inst_i, &code[32 * gemms_started++], 32);
+        top.vector_start_i = vectors_started < vectors && vectors_started == vectors_done;
+        if (top.vector_start_i) std::memcpy(&top.vector_inst_i, &code[32 * (gemms + vectors_started++)], 32);
         tick();
         cycles++;
         top.gemm_start_i = top.vector_start_i = 0;
         top.eval();
-        if (top.gemm_done_o) running &= ~1;
-        if (top.vector_done_o) running &= ~2;
+        gemms_done += top.gemm_done_o;
+        vectors_done += top.vector_done_o;
       }
-      if (running) cycles = UINT32_MAX;
+      if (gemms_done < gemms || vectors_done < vectors) cycles = UINT32_MAX;
       // What done promises: the next reader, a cycle later, sees everything.
       tick();
       write_exactly(&cycles, 4);

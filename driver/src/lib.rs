@@ -23,7 +23,7 @@ pub mod statistics;
 pub mod verifier;
 
 pub use device::{Device, DeviceError};
-pub use engine::{Bindings, Buffer, Engine, EngineError, LoadedProgram, RunOptions, RunReport};
+pub use engine::{Bindings, Buffer, Engine, EngineError, LoadedProgram, RunOptions, RunReport, UnitCounters};
 pub use program::{Program, ProgramError, RegionSpec, Tag};
 pub use registers::RegisterAccess;
 pub use statistics::{ProgramStatistics, Statistics};

@@ -5,3 +5,4 @@ pub mod models;
 pub mod quality;
 pub mod random;
 pub mod sts;
+pub mod timing;

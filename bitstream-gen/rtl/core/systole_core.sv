@@ -3,7 +3,7 @@
 // Memories, GEMM and VECTOR. LOAD and STORE sit outside, beside the bus, and use the memories through the ports here.
 //
 // Priorities on the memories' ports: GEMM, then VECTOR, then STORE and LOAD. A unit takes start_i with an instruction
-// that stays stable until its done_o.
+// that stays stable until its done_o; GEMM's only until its ready_o, when the next may start.
 
 module systole_core
   import systole_pkg::*;
@@ -17,6 +17,7 @@ module systole_core
 
   input  logic                       gemm_start_i,
   input  logic [InstructionBits-1:0] gemm_inst_i,
+  output logic                       gemm_ready_o,
   output logic                       gemm_done_o,
   output logic                       gemm_stall_o,
 
@@ -123,6 +124,7 @@ module systole_core
     .clr_i,
     .start_i  (gemm_start_i),
     .inst_i   (inst_gemm_t'(gemm_inst_i)),
+    .ready_o  (gemm_ready_o),
     .done_o   (gemm_done_o),
     .stall_o  (gemm_stall_o),
     .a_req_o  (spad_rreq[GemmA]),

@@ -8,7 +8,9 @@
 // reads its ACC word in t + 3 N / 2 + 1 and writes it four cycles later. Consecutive tiles of one ACC word are at least N
 // cycles apart, which is more.
 //
-// start_i loads the instruction, which stays stable until done_o; done_o comes when the last word is visible.
+// start_i loads the instruction, which stays stable until ready_o; done_o comes when its last word is visible. Another may
+// start at ready_o, while the rows of earlier ones stream and drain: then its weights are fetched already. What adds to
+// ACC waits until the last row before it cannot be missed.
 
 module systole_gemm
   import systole_pkg::*;
@@ -22,6 +24,7 @@ module systole_gemm
 
   input  logic                start_i,
   input  inst_gemm_t          inst_i,
+  output logic                ready_o,
   output logic                done_o,
   output logic                stall_o,
 
@@ -49,17 +52,11 @@ module systole_gemm
   localparam int unsigned SideDelay = N + N / 2 + 1;
   localparam int unsigned SumDelay = SideDelay + ReadLatency;
 
-  function automatic logic [N-1:0] lanes_below(logic [15:0] count);
-    logic [N-1:0] mask;
-    for (int unsigned i = 0; i < N; i++) mask[i] = count > 16'(i);
-    return mask;
-  endfunction
-
   //////////////////////////////////////////////////////////////////////////////
   // Weights.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic              full, tile_start, transpose, unused_weights_idle;
+  logic              full, tile_start, transpose, weights_idle;
   logic [N-1:0]      capture;
   logic [N-1:0][7:0] weights;
 
@@ -69,7 +66,7 @@ module systole_gemm
     .clr_i,
     .start_i,
     .inst_i,
-    .idle_o     (unused_weights_idle),
+    .idle_o     (weights_idle),
     .b_req_o,
     .b_addr_o,
     .b_gnt_i,
@@ -86,34 +83,55 @@ module systole_gemm
   //////////////////////////////////////////////////////////////////////////////
 
   typedef struct packed {
-    logic [AccAw-1:0] addr;
-    logic             accumulate;
-    logic             edge_tile;
-    logic             last;
+    logic [AccAw-1:0]    addr;
+    logic                accumulate;
+    logic [LaneBits-1:0] edge_lanes;   // of a last tile, lanes in use modulo N; 0 for all
+    logic                last;
   } side_t;
 
-  logic        row_active_q, row_first_q, row_first_k_q;
-  logic [15:0] row_m_q, row_k_q, row_n_q;
-  logic [15:0] row_addr_q, row_a_q, row_c_addr_q, row_c_q;
-  logic        row_last, row_last_k, row_last_n;
+  // Cycles before an instruction that adds to ACC is taken after another's end. So its first row is granted five cycles
+  // after that one's last, and reads what it wrote.
+  localparam int unsigned Spacing = 3;
+
+  inst_gemm_t         row_inst_q;
+  logic               pending_q, take, row_active_q, row_first_q, row_first_k_q;
+  logic [15:0]        row_m_q, row_k_q, row_n_q;
+  logic [15:0]        row_addr_q, row_a_q, row_c_addr_q, row_c_q;
+  logic               row_last, row_last_k, row_last_n, row_end;
+  logic [Spacing-1:0] ended_q;
 
   assign row_last   = row_m_q == 16'd1;
   assign row_last_k = row_k_q <= 16'(N);
   assign row_last_n = row_n_q <= 16'(N);
+  assign row_end    = a_gnt_i && row_last && row_last_k && row_last_n;
   assign a_req_o    = row_active_q && (!row_first_q || full);
   assign a_addr_o   = row_addr_q[SpadAw-1:0];
   assign tile_start = a_gnt_i && row_first_q;
-  assign stall_o    = row_active_q && !a_gnt_i;
+  assign take       = pending_q && !row_active_q && (ended_q == '0 || !inst_i.accumulate);
+  assign ready_o    = !pending_q && weights_idle;
+  assign stall_o    = (row_active_q || pending_q) && !a_gnt_i;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) row_active_q <= 1'b0;
-    else if (clr_i) row_active_q <= 1'b0;
-    else if (start_i) row_active_q <= 1'b1;
-    else if (a_gnt_i && row_last && row_last_k && row_last_n) row_active_q <= 1'b0;
+    if (!rst_ni) begin
+      pending_q    <= 1'b0;
+      row_active_q <= 1'b0;
+      ended_q      <= '0;
+    end else if (clr_i) begin
+      pending_q    <= 1'b0;
+      row_active_q <= 1'b0;
+      ended_q      <= '0;
+    end else begin
+      if (start_i) pending_q <= 1'b1;
+      else if (take) pending_q <= 1'b0;
+      if (take) row_active_q <= 1'b1;
+      else if (row_end) row_active_q <= 1'b0;
+      ended_q <= {ended_q[Spacing-2:0], row_end};
+    end
   end
 
   always_ff @(posedge clk_i) begin
-    if (start_i) begin
+    if (take) begin
+      row_inst_q    <= inst_i;
       row_first_q   <= 1'b1;
       row_first_k_q <= 1'b1;
       row_m_q       <= inst_i.m;
@@ -126,16 +144,16 @@ module systole_gemm
     end else if (a_gnt_i) begin
       row_first_q  <= row_last;
       row_m_q      <= row_m_q - 16'd1;
-      row_addr_q   <= row_addr_q + inst_i.a_stride;
-      row_c_addr_q <= row_c_addr_q + inst_i.c_stride;
+      row_addr_q   <= row_addr_q + row_inst_q.a_stride;
+      row_c_addr_q <= row_c_addr_q + row_inst_q.c_stride;
       if (row_last) begin
-        row_m_q       <= inst_i.m;
+        row_m_q       <= row_inst_q.m;
         row_first_k_q <= row_last_k;
         if (row_last_k) begin
-          row_k_q      <= inst_i.k;
+          row_k_q      <= row_inst_q.k;
           row_n_q      <= row_n_q - 16'(N);
-          row_a_q      <= inst_i.a;
-          row_addr_q   <= inst_i.a;
+          row_a_q      <= row_inst_q.a;
+          row_addr_q   <= row_inst_q.a;
           row_c_q      <= row_c_q + 16'd1;
           row_c_addr_q <= row_c_q + 16'd1;
         end else begin
@@ -179,10 +197,10 @@ module systole_gemm
   logic [SumDelay-1:0]  side_valid_q;
   logic                 write_last_q;
   logic [N-1:0][31:0]   write_data;
-  logic [N-1:0]         edge_mask;
 
-  assign side_in = '{addr: row_c_addr_q[AccAw-1:0], accumulate: inst_i.accumulate || !row_first_k_q,
-                     edge_tile: row_last_n, last: row_last && row_last_k && row_last_n};
+  assign side_in = '{addr: row_c_addr_q[AccAw-1:0], accumulate: row_inst_q.accumulate || !row_first_k_q,
+                     edge_lanes: row_last_n ? row_inst_q.n[LaneBits-1:0] : '0,
+                     last: row_last && row_last_k && row_last_n};
 
   prim_delay #(
     .Width($bits(side_t)),
@@ -213,12 +231,10 @@ module systole_gemm
   assign c_rreq_o  = side_valid_q[SideDelay-1] && side_read.accumulate;
   assign c_raddr_o = side_read.addr;
 
-  assign edge_mask = (inst_i.n[LaneBits-1:0] == '0) ? '1 : lanes_below(16'(inst_i.n[LaneBits-1:0]));
-
   always_comb begin
     for (int unsigned j = 0; j < N; j++) begin
       write_data[j] = 32'(signed'(sums[j])) + (side_sum.accumulate ? c_rdata_i[j] : '0);
-      if (side_sum.edge_tile && !edge_mask[j]) write_data[j] = '0;
+      if (side_sum.edge_lanes != '0 && LaneBits'(j) >= side_sum.edge_lanes) write_data[j] = '0;
     end
   end
 
@@ -239,7 +255,7 @@ module systole_gemm
   end
 
   logic unused_inst;
-  assign unused_inst = ^inst_i;
+  assign unused_inst = ^{inst_i, row_inst_q};
 
   // A grant answers a request, and every request: nothing goes before the activations.
   assert property (@(posedge clk_i) disable iff (!rst_ni) a_gnt_i == a_req_o);

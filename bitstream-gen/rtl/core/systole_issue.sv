@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// The queue of one unit: holds its instructions, starts them when their semaphores are met, posts when they are done,
-// counts cycles, and keeps the trace record of the last tagged instruction until it is written.
+// The queue of one unit: holds its instructions, starts them when their semaphores are met and the unit is ready, posts
+// when they are done, counts cycles, and keeps trace records of tagged instructions until they are written.
 //
-// start_o comes one cycle after the grant; inst_o and index_o are stable from then until the unit is done.
+// start_o comes one cycle after the grant; ready_i answers it from the next cycle on. inst_o is stable until the next
+// start. Up to four instructions are under way, trace records included; they end in the order of their start, at least
+// two cycles apart, and none ends in the cycle behind its start. index_o is the index of the one that ends next.
 
 module systole_issue
   import systole_pkg::*;
@@ -30,6 +32,7 @@ module systole_issue
 
   output logic                       start_o,
   output logic [InstructionBits-1:0] inst_o,
+  input  logic                       ready_i,       // another instruction may start
   output logic [31:0]                index_o,
   input  logic                       done_i,
   input  logic                       stall_i,
@@ -51,10 +54,21 @@ module systole_issue
   output logic [31:0]                stall_count_o
 );
 
-  logic                        head_valid, busy_q, trace_q;
-  logic [InstructionBits-1:0]  head, inst_q;
+  localparam int unsigned Flights = 4;
+
+  typedef struct packed {
+    logic [15:0]              tag;
+    logic [NumSemaphores-1:0] post;
+    logic [31:0]              index;
+    logic [63:0]              start;
+  } flight_t;
+
+  logic                        head_valid, flight_ready, record, record_ready;
+  logic [InstructionBits-1:0]  head;
   logic [31:0]                 head_index;
   logic [$clog2(QueueDepth):0] unused_level;
+  logic [$clog2(Flights):0]    flights, records;
+  flight_t                     flight, flight_q;
 
   prim_fifo #(
     .Width(InstructionBits + 32),
@@ -73,44 +87,58 @@ module systole_issue
   );
 
   // Byte 2: tag, byte 4: wait mask, byte 6: post mask.
+  prim_fifo #(
+    .Width($bits(flight_t)),
+    .Depth(Flights)
+  ) u_flights (
+    .clk_i,
+    .rst_ni,
+    .clr_i,
+    .wvalid_i(grant_i),
+    .wready_o(flight_ready),
+    .wdata_i ({head[31:16], head[63:48], head_index, cycle_i}),
+    .rvalid_o(busy_o),
+    .rready_i(done_i),
+    .rdata_o (flight),
+    .level_o (flights)
+  );
+
+  prim_fifo #(
+    .Width(16 + 32 + 64 + 64),
+    .Depth(Flights)
+  ) u_records (
+    .clk_i,
+    .rst_ni,
+    .clr_i,
+    .wvalid_i(record),
+    .wready_o(record_ready),
+    .wdata_i ({flight_q.tag, flight_q.index, flight_q.start, cycle_i}),
+    .rvalid_o(trace_valid_o),
+    .rready_i(trace_ready_i),
+    .rdata_o ({trace_tag_o, trace_index_o, trace_start_o, trace_end_o}),
+    .level_o (records)
+  );
+
   assign wait_mask_o  = head[47:32];
-  assign want_o       = head_valid && !busy_q && !trace_q;
+  assign want_o       = head_valid && ready_i && !start_o && flights + records < ($clog2(Flights) + 1)'(Flights);
   assign waiting_o    = want_o && !met_i;
   assign next_index_o = head_index;
   assign empty_o      = !head_valid;
-  assign busy_o       = busy_q;
-  assign inst_o       = inst_q;
-  assign post_o       = busy_q && done_i;
-  assign post_mask_o  = inst_q[63:48];
-  assign trace_tag_o  = inst_q[31:16];
-  assign trace_index_o = index_o;
-  assign trace_valid_o = trace_q;
+  assign post_o       = busy_o && done_i;
+  assign post_mask_o  = flight_q.post;
+  assign index_o      = flight_q.index;
+  assign record       = post_o && trace_i && flight_q.tag != '0;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      busy_q  <= 1'b0;
-      start_o <= 1'b0;
-      trace_q <= 1'b0;
-    end else if (clr_i) begin
-      busy_q  <= 1'b0;
-      start_o <= 1'b0;
-      trace_q <= 1'b0;
-    end else begin
-      start_o <= grant_i;
-      if (grant_i) busy_q <= 1'b1;
-      else if (done_i) busy_q <= 1'b0;
-      if (post_o && trace_i && trace_tag_o != '0) trace_q <= 1'b1;
-      else if (trace_ready_i) trace_q <= 1'b0;
-    end
+    if (!rst_ni) start_o <= 1'b0;
+    else start_o <= grant_i && !clr_i;
   end
 
+  // What ends next is known long before: a register keeps the FIFO's memory off the semaphores' path. Behind an end it
+  // still shows what ended, which is what a fault of the post wants to know.
   always_ff @(posedge clk_i) begin
-    if (grant_i) begin
-      inst_q        <= head;
-      index_o       <= head_index;
-      trace_start_o <= cycle_i;
-    end
-    if (post_o) trace_end_o <= cycle_i;
+    flight_q <= flight;
+    if (grant_i) inst_o <= head;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -123,14 +151,15 @@ module systole_issue
       wait_count_o  <= '0;
       stall_count_o <= '0;
     end else begin
-      if (busy_q) busy_count_o <= busy_count_o + 32'd1;
+      if (busy_o) busy_count_o <= busy_count_o + 32'd1;
       if (waiting_o) wait_count_o <= wait_count_o + 32'd1;
-      if (busy_q && stall_i) stall_count_o <= stall_count_o + 32'd1;
+      if (busy_o && stall_i) stall_count_o <= stall_count_o + 32'd1;
     end
   end
 
-  // Only a running instruction ends, and none starts over another.
-  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) done_i |-> busy_q);
-  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) grant_i |-> want_o);
+  // Only a running instruction ends, as the one that was announced, and what starts or is recorded has its place.
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) done_i |-> busy_o && flight_q == flight);
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) grant_i |-> want_o && flight_ready);
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) record |-> record_ready);
 
 endmodule

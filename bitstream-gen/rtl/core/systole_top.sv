@@ -289,7 +289,7 @@ module systole_top
   // Queues and semaphores.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic [3:0]                      want, met, grant, post, overflow, unit_start, unit_done, unit_stall;
+  logic [3:0]                      want, met, grant, post, overflow, unit_start, unit_ready, unit_done, unit_stall;
   logic [3:0]                      empty, busy, waiting, trace_valid, trace_ready;
   logic [3:0][NumSemaphores-1:0]   wait_mask, post_mask;
   logic [3:0][InstructionBits-1:0] inst;
@@ -317,6 +317,7 @@ module systole_top
       .post_mask_o       (post_mask[u]),
       .start_o           (unit_start[u]),
       .inst_o            (inst[u]),
+      .ready_i           (unit_ready[u]),
       .index_o           (index[u]),
       .done_i            (unit_done[u]),
       .stall_i           (unit_stall[u]),
@@ -334,6 +335,14 @@ module systole_top
       .wait_count_o      (wait_count[u]),
       .stall_count_o     (stall_count[u])
     );
+  end
+
+  // Only GEMM takes an instruction while another runs.
+  logic gemm_ready;
+
+  always_comb begin
+    unit_ready       = ~busy;
+    unit_ready[Gemm] = gemm_ready;
   end
 
   systole_semaphores u_semaphores (
@@ -437,6 +446,7 @@ module systole_top
     .clr_i         (clr),
     .gemm_start_i  (unit_start[Gemm]),
     .gemm_inst_i   (inst[Gemm]),
+    .gemm_ready_o  (gemm_ready),
     .gemm_done_o   (unit_done[Gemm]),
     .gemm_stall_o  (unit_stall[Gemm]),
     .vector_start_i(unit_start[Vector]),

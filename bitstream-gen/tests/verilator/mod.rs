@@ -122,12 +122,12 @@ impl Bench {
         chip
     }
 
-    /// Runs one instruction on GEMM, on VECTOR, or one on each together; cycles until both are done.
-    pub fn run(&mut self, gemm: Option<[u8; 32]>, vector: Option<[u8; 32]>) -> u32 {
-        self.send(&[b'X', u8::from(gemm.is_some()) | u8::from(vector.is_some()) << 1]);
-        for bytes in [gemm, vector].into_iter().flatten() {
-            self.send(&bytes);
-        }
+    /// Runs instructions on GEMM and on VECTOR, up to 15 on each, both units together; cycles until all are done.
+    pub fn run(&mut self, gemm: &[[u8; 32]], vector: &[[u8; 32]]) -> u32 {
+        assert!(gemm.len() < 16 && vector.len() < 16);
+        self.send(&[b'X', (gemm.len() | vector.len() << 4) as u8]);
+        self.send(gemm.as_flattened());
+        self.send(vector.as_flattened());
         let answer = self.receive(4);
         u32::from_le_bytes(answer.try_into().expect("4 bytes"))
     }

@@ -9,12 +9,12 @@
 
 mod compute;
 mod faults;
-mod host;
+pub(crate) mod host;
 mod identity;
 mod interrupts;
 mod regions;
 mod rings;
-mod trace;
+pub(crate) mod trace;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

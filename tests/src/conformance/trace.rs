@@ -11,7 +11,7 @@ use super::rings::step;
 const RECORD: u64 = size_of::<TraceRecord>() as u64;
 
 /// A buffer for `records` records.
-fn buffer(host: &mut Host, records: u32) -> u64 {
+pub(crate) fn buffer(host: &mut Host, records: u32) -> u64 {
     let base = host.allocate(u64::from(records) * RECORD);
     host.write(register::TRACE_BASE_LO, base as u32);
     host.write(register::TRACE_BASE_HI, (base >> 32) as u32);
@@ -19,7 +19,8 @@ fn buffer(host: &mut Host, records: u32) -> u64 {
     base
 }
 
-fn records(host: &mut Host, base: u64, count: u32) -> Vec<TraceRecord> {
+/// The first `count` records of a buffer.
+pub(crate) fn records(host: &mut Host, base: u64, count: u32) -> Vec<TraceRecord> {
     let bytes = host.copy_from(base, (u64::from(count) * RECORD) as usize);
     bytes.chunks_exact(RECORD as usize).map(bytemuck::pod_read_unaligned).collect()
 }
