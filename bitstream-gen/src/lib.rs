@@ -5,7 +5,7 @@
 //!
 //! 1. [`package`] makes `systole_pkg.sv`, one `systole_cfg_pkg.sv` per named configuration and the register file
 //!    `systole_regs.sv`, all under `bitstream-gen/rtl/generated/`.
-//! 2. [`reference`] makes `docs/isa.md` and `docs/registers.md` from templates and the declaration.
+//! 2. [`reference`](mod@reference) makes `docs/isa.md` and `docs/registers.md` from templates and the declaration.
 //! 3. [`generated_files`] lists all of them; `cargo run -p systole-bitgen --bin systole-generate` writes them.
 //! 4. [`rtl`] is the SystemVerilog itself, and [`verilated`] runs it as an executor.
 //! 5. [`emit`] writes and checks it.

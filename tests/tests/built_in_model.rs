@@ -20,20 +20,42 @@ fn it_is_small_and_opens() {
     assert_eq!((shape.max_tokens, shape.scales), (512, Scales::Static));
 }
 
+/// How many bytes differ, of how many; `None` if the lengths do.
+fn different(a: &[u8], b: &[u8]) -> Option<usize> {
+    (a.len() == b.len()).then(|| a.iter().zip(b).filter(|(a, b)| a != b).count())
+}
+
 #[test]
-fn quantizing_its_checkpoint_gives_the_same_bytes() {
+fn quantizing_its_checkpoint_gives_the_same_model() {
     let checkpoint = Checkpoint::open(&models::small()).unwrap();
-    let model = QuantizedModel::quantize(&checkpoint, &default_calibration(), Scales::Static).unwrap();
+    let made = QuantizedModel::quantize(&checkpoint, &default_calibration(), Scales::Static).unwrap();
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("built-in.systole");
-    model.save(&path).unwrap();
-    let (made, committed) = (std::fs::read(&path).unwrap(), std::fs::read(MODEL).unwrap());
+    made.save(&path).unwrap();
+    let (file, committed) = (std::fs::read(&path).unwrap(), std::fs::read(MODEL).unwrap());
     std::fs::remove_file(&path).unwrap();
-    let different = made.iter().zip(&committed).filter(|(a, b)| a != b).count();
+    if file == committed {
+        return;
+    }
+    // Calibration is fp32, and its last bits depend on the CPU's vector instructions: another CPU may round a weight
+    // the other way here and there. A change of the recipe or of the texts alters far more.
+    let committed = QuantizedModel::from_bytes(&committed, Path::new(MODEL)).unwrap();
+    let count = different(&made.image, &committed.image);
     assert!(
-        made == committed,
-        "{different} bytes differ (lengths {} and {}); if the quantizer or its texts changed, run the two lines of \
+        count.is_some_and(|count| count * 10_000 <= made.image.len()),
+        "{count:?} of {} bytes differ; if the quantizer or its texts changed, run the two lines of \
          host-tools/models/README.md and commit the file",
-        made.len(),
-        committed.len()
+        made.image.len()
     );
+    println!("{count:?} of {} bytes differ, as on another CPU", made.image.len());
+    assert_eq!((made.encoder.shape, made.head), (committed.encoder.shape, committed.head));
+    assert!((made.output_scale / committed.output_scale - 1.0).abs() < 1e-5);
+}
+
+#[test]
+fn other_texts_make_another_model() {
+    let checkpoint = Checkpoint::open(&models::small()).unwrap();
+    let texts = default_calibration();
+    let image = |texts| QuantizedModel::quantize(&checkpoint, texts, Scales::Static).unwrap().image;
+    let (all, half) = (image(&texts[..]), image(&texts[..texts.len() / 2]));
+    assert!(different(&all, &half).is_some_and(|count| count * 1000 > all.len()));
 }

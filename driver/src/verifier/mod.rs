@@ -3,13 +3,13 @@
 //! A program has no data-dependent branch, so what it may do is known without running it; what is not known is how the
 //! four units interleave. The proof covers *every* interleaving:
 //!
-//! 1. [`structure`] decodes, checks operands and bounds ([`systole_isa::access::check`]), the END, the regions, and that
+//! 1. `structure` decodes, checks operands and bounds ([`systole_isa::access::check`]), the END, the regions, and that
 //!    each semaphore has one posting and one waiting unit. The k-th wait then takes the k-th post whatever the timing,
 //!    so *happens before* is a property of the program: order inside a unit's queue, and post before wait.
-//! 2. [`schedule`] executes symbolically, greedily, with one vector clock for each unit. With such semaphores the order
+//! 2. `schedule` executes symbolically, greedily, with one vector clock for each unit. With such semaphores the order
 //!    of execution cannot decide whether the program finishes, so one order decides about deadlock. The clocks tell,
 //!    for each post, how many waits have surely happened: the rest is the largest count the semaphore can reach.
-//! 3. [`on_chip`] and [`dram`] remember for every word, and every 32 bytes of a writable region, the last access of each
+//! 3. `on_chip` and `dram` remember for every word, and every 32 bytes of a writable region, the last access of each
 //!    unit. Two accesses of which one writes must be ordered by the clocks, and what is read must have been written.
 //!    Comparing with the last access is enough, since earlier ones of the same unit happen before it.
 //!

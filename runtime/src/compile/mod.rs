@@ -1,8 +1,8 @@
 //! From a model's description to a program for one configuration, sequence length and batch.
 //!
-//! 1. [`plan`] divides the on-chip memories.
+//! 1. `plan` divides the on-chip memories.
 //! 2. `rows` and `attention` walk through the encoder and emit operations as if one unit executed them in order.
-//! 3. [`scheduler`] derives the semaphores from what the operations touch.
+//! 3. `scheduler` derives the semaphores from what the operations touch.
 //!
 //! The numbers a program computes do not depend on the configuration, the tiling or the batch: every operation is exact,
 //! and what a tile computes for a row depends on that row alone.
