@@ -139,18 +139,24 @@ fn read(bytes: &[u8], path: &Path) -> Result<QuantizedModel, String> {
     let (_, position) = table("embedding.position", Dtype::I16, Some(d.shape.max_tokens as usize))?;
     let (_, token_type) = table("embedding.token_type", Dtype::I16, None)?;
     let (_, tokenizer) = tensor("tokenizer", Dtype::U8)?;
-    let tokenizer = Tokenizer::from_bytes(tokenizer.to_vec()).map_err(|e| e.to_string())?;
-    tokenizer.check_vocabulary(vocab).map_err(|e| e.to_string())?;
-    tracing::debug!(path = %path.display(), ?encoder.shape, vocab, "quantized model");
-    Ok(QuantizedModel {
-        image: constants.into(),
-        embedding: Embedding {
+    let copy = || {
+        let embedding = Embedding {
             hidden,
             word: bytemuck::cast_slice(word).to_vec(),
             word_scale: pairs(word_scale).map(u16::from_le_bytes).collect(),
             position: pairs(position).map(i16::from_le_bytes).collect(),
             token_type: pairs(token_type).map(i16::from_le_bytes).collect(),
-        },
+        };
+        (constants.into(), embedding)
+    };
+    // Parsing the tokenizer takes longest.
+    let (tokenizer, (image, embedding)) = rayon::join(|| Tokenizer::from_bytes(tokenizer.to_vec()), copy);
+    let tokenizer = tokenizer.map_err(|e| e.to_string())?;
+    tokenizer.check_vocabulary(vocab).map_err(|e| e.to_string())?;
+    tracing::debug!(path = %path.display(), ?encoder.shape, vocab, "quantized model");
+    Ok(QuantizedModel {
+        image,
+        embedding,
         output_scale: d.output_scale,
         head: SentenceHead { pooling: d.pooling, normalize: d.normalize },
         tokenizer,
