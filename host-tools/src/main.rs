@@ -20,6 +20,7 @@ mod model;
 mod output;
 mod progress;
 mod timeline;
+mod verilated_args;
 mod view;
 
 use clap::Parser;

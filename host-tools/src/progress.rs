@@ -50,6 +50,10 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Progress {
                 *bar = Some(open(name, None));
                 Some(Role::Owner)
             }
+            ("verilate", None) => {
+                *bar = Some(open("building the RTL's model, once: half a minute for n8, minutes for n32", None));
+                Some(Role::Owner)
+            }
             ("reference" | "submit", Some(bar)) => {
                 bar.set_message(if name == "submit" { "run" } else { name });
                 counts.sequences.map(Role::Step)

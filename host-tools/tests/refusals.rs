@@ -213,6 +213,19 @@ fn programs_that_cannot_be_made_or_read() {
 }
 
 #[test]
+fn the_simulator_has_no_timing_to_choose() {
+    let run = |arguments: &[&str]| systole([&["run", "--text", "a"], arguments].concat()).refused();
+    for (option, value) in
+        [("--latency", "3"), ("--bytes-per-cycle", "2.5"), ("--back-pressure", "10"), ("--vcd", "a"), ("--fst", "a")]
+    {
+        assert_eq!(
+            run(&["--device", "sim:n8", option, value]),
+            format!("{option} is for the RTL, and sim:n8 has no timing; choose --device rtl:n8")
+        );
+    }
+}
+
+#[test]
 fn usage_errors_have_code_2_and_name_the_choice() {
     let usage = |arguments: &[&str]| {
         let ended = systole(arguments);
@@ -221,13 +234,15 @@ fn usage_errors_have_code_2_and_name_the_choice() {
     };
     assert!(
         usage(&["run", "--device", "fpga"])
-            .contains("no such device; choose sim (that is sim:n16) or one of sim:n8, sim:n16, sim:n32")
+            .contains("choose sim (that is sim:n16) or one of sim:n8, sim:n16, sim:n32, rtl:n8, rtl:n16, rtl:n32")
     );
     assert!(
         usage(&["compile", "--config", "n4", "--tokens", "8", "-o", "x"])
             .contains("no such configuration; choose one of n8, n16, n32")
     );
     assert!(usage(&["run", "--bound", "0.9"]).contains("--check"));
+    assert!(usage(&["run", "--device", "rtl:n8", "--cycles", "1..2"]).contains("--vcd <FILE>|--fst <FILE>"));
+    assert!(usage(&["run", "--device", "rtl:n8", "--vcd", "x", "--cycles", "2..1"]).contains("such as 5000..6000"));
     assert!(usage(&["fly"]).contains("unrecognized subcommand 'fly'"));
     let log = support::command().arg("run").env("RUST_LOG", "a=b=c").output().unwrap();
     assert_eq!(log.status.code(), Some(2));

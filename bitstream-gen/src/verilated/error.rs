@@ -37,15 +37,9 @@ pub enum Error {
     },
     /// FST needs a library.
     #[error(
-        "FST waveforms need the headers of lz4 and zlib: apt-get install liblz4-dev zlib1g-dev; or choose a .vcd file"
+        "FST waveforms need the headers of lz4 and zlib: apt-get install liblz4-dev zlib1g-dev; or record VCD instead"
     )]
     NoFst,
-    /// A waveform's file name does not say its format.
-    #[error("{path} is no waveform's name; it must end in .vcd or .fst")]
-    WaveformName {
-        /// Path.
-        path: PathBuf,
-    },
     /// A tool refused the sources.
     #[error("{tool} failed with {status} in {directory}:\n{output}")]
     Tool {

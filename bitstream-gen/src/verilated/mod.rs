@@ -31,7 +31,7 @@ use systole_isa::HwConfig;
 
 pub use device::RtlDevice;
 pub use error::{Error, INSTALL_VERILATOR};
-pub use options::{MemoryTiming, Options, Waveform};
+pub use options::{MemoryTiming, Options, Waveform, WaveformFormat};
 pub use tools::{Verilator, cache_directory};
 
 /// A built design.
@@ -48,7 +48,7 @@ impl Model {
     /// # Errors
     /// Tools are missing or fail, or nothing can be written.
     pub fn build(config: &'static HwConfig, options: &Options) -> Result<Self, Error> {
-        let library = compile::library(config, options.build()?)?;
+        let library = compile::library(config, options.build())?;
         Ok(Self { config, library })
     }
 

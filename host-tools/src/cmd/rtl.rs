@@ -1,26 +1,26 @@
 //! `systole rtl`: the accelerator's SystemVerilog.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::anyhow;
 use systole_bitgen::bitstream::self_test;
 use systole_bitgen::emit;
-use systole_bitgen::verilated::{self, Options, Waveform};
 use systole_driver::Engine;
-use systole_isa::HwConfig;
+use systole_isa::{HwConfig, config};
 
-use crate::device::parse_config;
+use crate::device::{DeviceSpec, parse_config};
 use crate::failure::CHECK_FAILED;
 use crate::logging;
 use crate::output::{Output, plain};
+use crate::verilated_args::VerilatedArgs;
 
 const EXAMPLES: &str = "\
 Examples:
   systole rtl emit --config n8 -o rtl      the files, and systole.f with their order
-  systole rtl lint --config n16            Verilator with every warning on; exit code 1 if it warns
+  systole rtl lint                         Verilator with every warning on; exit code 1 if it warns
   systole rtl sim --config n8              one tile through the Verilated design and the simulator: equal?
-  systole rtl sim --config n8 --wave tile.vcd";
+  systole rtl sim --config n8 --vcd tile.vcd --cycles 0..2000";
 
 /// Write, check and simulate the accelerator's SystemVerilog
 #[derive(clap::Args)]
@@ -46,13 +46,13 @@ enum Action {
     },
     /// Check the files with Verilator
     Lint {
-        /// The accelerator's configuration: n8, n16 or n32
+        /// The accelerator's configuration, n8, n16 or n32; otherwise all of them
         #[arg(long, short, value_name = "NAME", value_parser = parse_config)]
-        config: &'static HwConfig,
-        /// Where to write the files that are checked
-        #[arg(long, short, value_name = "DIR", default_value = "systole-rtl")]
-        output: PathBuf,
-        /// One JSON object instead of text
+        config: Option<&'static HwConfig>,
+        /// Keep the files that are checked, those of each configuration in a directory of its name below this one
+        #[arg(long, short, value_name = "DIR")]
+        output: Option<PathBuf>,
+        /// One JSON object a configuration instead of text
         #[arg(long)]
         json: bool,
     },
@@ -61,12 +61,11 @@ enum Action {
         /// The accelerator's configuration: n8, n16 or n32
         #[arg(long, short, value_name = "NAME", value_parser = parse_config)]
         config: &'static HwConfig,
-        /// Record the waveform: .vcd or .fst
-        #[arg(long, value_name = "FILE")]
-        wave: Option<PathBuf>,
         /// One JSON object instead of a line
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        rtl: VerilatedArgs,
     },
 }
 
@@ -91,30 +90,44 @@ impl Args {
                 }
                 true
             }
-            Action::Lint { config, output, json } => {
-                let findings = emit::lint(config, &output)?;
-                if json {
-                    out.json(&serde_json::json!({ "config": config.name, "findings": findings }))?;
-                } else {
-                    for finding in &findings {
-                        out.line(plain(finding))?;
-                    }
-                    out.line(format_args!("{}: {} findings", config.name, findings.len()))?;
-                }
-                findings.is_empty()
-            }
-            Action::Sim { config, wave, json } => sim(&mut out, config, wave, json)?,
+            Action::Lint { config, output, json } => lint(&mut out, config, output.as_deref(), json)?,
+            Action::Sim { config, json, rtl } => sim(&mut out, config, &rtl, json)?,
         };
         out.flush()?;
         Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(CHECK_FAILED) })
     }
 }
 
-fn sim(out: &mut Output, config: &'static HwConfig, wave: Option<PathBuf>, json: bool) -> anyhow::Result<bool> {
+/// Lints one configuration or all, in a directory that is kept or in one that is not.
+fn lint(out: &mut Output, one: Option<&HwConfig>, kept: Option<&Path>, json: bool) -> anyhow::Result<bool> {
+    let temporary = match kept {
+        Some(_) => None,
+        None => Some(tempfile::tempdir().map_err(|e| anyhow!("no temporary directory: {e}; set TMPDIR, or give -o"))?),
+    };
+    let root = kept.or(temporary.as_ref().map(|t| t.path())).unwrap_or(Path::new("."));
+    let mut clean = true;
+    for config in config::NAMED.into_iter().filter(|c| one.is_none_or(|one| one.id == c.id)) {
+        let findings = emit::lint(config, &root.join(config.name))?;
+        clean &= findings.is_empty();
+        if json {
+            out.json(&serde_json::json!({ "config": config.name, "findings": findings }))?;
+        } else {
+            for finding in &findings {
+                out.line(plain(finding))?;
+            }
+            out.line(format_args!("{}: {} findings", config.name, findings.len()))?;
+        }
+        // One configuration is checked for many seconds.
+        out.flush()?;
+    }
+    Ok(clean)
+}
+
+fn sim(out: &mut Output, config: &'static HwConfig, rtl: &VerilatedArgs, json: bool) -> anyhow::Result<bool> {
     let program = self_test::verified(config).map_err(|e| anyhow!("the self-test program is refused: {e}"))?;
-    let waveform = wave.map(|path| Waveform { path, cycles: 0..1_000_000 });
-    let options = Options { waveform, ..Options::default() };
-    let mut rtl = Engine::open(verilated::open(config, &options)?)?;
+    let device = DeviceSpec::Rtl(config);
+    rtl.check(device)?;
+    let mut rtl = Engine::open(device.open(rtl)?)?;
     let mut simulator = Engine::open(Box::new(systole_sim::Simulator::new(config)))?;
     let (got, report) = self_test::run(&mut rtl, &program)?;
     let (expected, _) = self_test::run(&mut simulator, &program)?;

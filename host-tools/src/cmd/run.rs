@@ -16,6 +16,7 @@ use crate::input::{self, Text};
 use crate::logging;
 use crate::model::{Loaded, ModelArgs};
 use crate::timeline::Timeline;
+use crate::verilated_args::VerilatedArgs;
 use passage::Passage;
 
 pub mod check;
@@ -41,6 +42,7 @@ Examples:
   cat texts.txt | systole run --input - --truncate 128 --json | head -1
   systole run -m ./my-checkpoint --check fp32  what does INT8 cost? also with --scales dynamic
   systole run --trace run.json                 then open run.json in https://ui.perfetto.dev
+  systole run --device rtl:n8 --text \"one cat\"   on the SystemVerilog, compiled by Verilator
 
 --input reads plain lines, or, if the first line begins with `{`, JSON Lines with a `text` each.
 --json writes one object a text: {\"text\": ..., \"tokens\": ..., \"embedding\": [...]}.";
@@ -52,7 +54,8 @@ pub struct Args {
     #[command(flatten)]
     model: ModelArgs,
 
-    /// The executor: sim (the functional simulator, as n16), sim:n8, sim:n16 or sim:n32
+    /// The executor: sim (the functional simulator, as n16), sim:n8, sim:n16 or sim:n32; rtl:n8, rtl:n16 or rtl:n32 (the
+    /// SystemVerilog, compiled by Verilator: the same results, slowly, with cycles)
     #[arg(long, short, default_value = "sim", value_name = "DEVICE")]
     device: DeviceSpec,
 
@@ -95,6 +98,9 @@ pub struct Args {
     /// The checkpoint to check against, when --model is already quantized
     #[arg(long, value_name = "DIR|ID", requires = "check")]
     reference: Option<String>,
+
+    #[command(flatten)]
+    rtl: VerilatedArgs,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug)]
@@ -117,6 +123,7 @@ impl Args {
         logging::install(timeline.clone())?;
         // Files come first: a mistyped name should not cost a quantization.
         let texts = self.texts()?;
+        self.rtl.check(self.device)?;
         let trace_file = self.trace.as_ref().map(create).transpose()?;
         let loaded = self.model.load()?;
         let reference = self.check.map(|Reference::Fp32| check::Fp32::new(&loaded, self.reference.as_deref()));
@@ -124,7 +131,7 @@ impl Args {
         let encodings = self.encode(&loaded, &texts)?;
 
         let Loaded { name, model, .. } = loaded;
-        let session = Session::new(model, self.device.open())?;
+        let session = Session::new(model, self.device.open(&self.rtl)?)?;
         let verdict = Passage::new(&self, session, reference).run(&name, &texts, &encodings)?;
 
         if let (Some(timeline), Some((path, file))) = (timeline, trace_file) {

@@ -70,8 +70,8 @@ impl<'a> Passage<'a> {
     }
 
     fn embed(&mut self, texts: &[Text], encodings: &[Encoding]) -> anyhow::Result<Vec<Row>> {
-        let Args { batch, trace, .. } = self.arguments;
-        let options = RunOptions { batch: (*batch).into(), trace: trace.is_some(), ..RunOptions::default() };
+        let Args { batch, trace, device, .. } = self.arguments;
+        let options = RunOptions { batch: (*batch).into(), trace: trace.is_some(), deadline: device.deadline() };
         let start = Instant::now();
         let embeddings = self.session.embed(encodings, &options)?;
         self.elapsed += start.elapsed();
