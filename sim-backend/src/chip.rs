@@ -88,6 +88,37 @@ impl Chip {
         &mut self.row
     }
 
+    /// A whole memory as little-endian words in the order of their addresses: N bytes (SPAD), N INT32 (ACC), N records of 8
+    /// bytes (PARAM), entries of 10 bytes (ROW).
+    pub fn image(&self, space: Space) -> Vec<u8> {
+        match space {
+            Space::Spad => self.spad.iter().map(|x| *x as u8).collect(),
+            Space::Acc => self.acc.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Space::Param => self.param.iter().flat_map(|p| p.to_bytes()).collect(),
+            Space::Row => self.row.iter().flat_map(|e| row_bytes(*e)).collect(),
+        }
+    }
+
+    /// Replaces a whole memory by an image as [`Chip::image`] makes it; bits that do not count are dropped. False, and
+    /// nothing changes, if the image has another size.
+    #[must_use]
+    pub fn set_image(&mut self, space: Space, image: &[u8]) -> bool {
+        fn fill<T, const BYTES: usize>(to: &mut [T], image: &[u8], from: impl Fn([u8; BYTES]) -> T) -> bool {
+            let (elements, rest) = image.as_chunks::<BYTES>();
+            let fits = elements.len() == to.len() && rest.is_empty();
+            if fits {
+                to.iter_mut().zip(elements).for_each(|(to, bytes)| *to = from(*bytes));
+            }
+            fits
+        }
+        match space {
+            Space::Spad => fill(&mut self.spad, image, i8::from_le_bytes),
+            Space::Acc => fill(&mut self.acc, image, i32::from_le_bytes),
+            Space::Param => fill(&mut self.param, image, Param::from_bytes),
+            Space::Row => fill(&mut self.row, image, row_entry),
+        }
+    }
+
     /// FNV-1a, 64 bits, over the little-endian bytes of a block's words (10 bytes a ROW entry, 8 a record), run after
     /// run. `None` when the block is not inside its memory.
     pub fn digest(&self, block: &Block) -> Option<u64> {
@@ -99,10 +130,7 @@ impl Chip {
                 Space::Spad => self.spad.get(range)?.iter().for_each(|x| hash.bytes(&x.to_le_bytes())),
                 Space::Acc => self.acc.get(range)?.iter().for_each(|x| hash.bytes(&x.to_le_bytes())),
                 Space::Param => self.param.get(range)?.iter().for_each(|p| hash.bytes(&p.to_bytes())),
-                Space::Row => self.row.get(range)?.iter().for_each(|e| {
-                    hash.bytes(&e.a.to_le_bytes());
-                    hash.bytes(&e.b.to_le_bytes()[..6]);
-                }),
+                Space::Row => self.row.get(range)?.iter().for_each(|e| hash.bytes(&row_bytes(*e))),
             }
         }
         Some(hash.0)
@@ -132,6 +160,20 @@ impl Chip {
     }
 }
 
+fn row_bytes(entry: RowEntry) -> [u8; 10] {
+    let mut bytes = [0; 10];
+    bytes[..4].copy_from_slice(&entry.a.to_le_bytes());
+    bytes[4..].copy_from_slice(&entry.b.to_le_bytes()[..6]);
+    bytes
+}
+
+fn row_entry(bytes: [u8; 10]) -> RowEntry {
+    let [a0, a1, a2, a3, b @ ..] = bytes;
+    let mut wide = [0; 8];
+    wide[..6].copy_from_slice(&b);
+    RowEntry { a: i32::from_le_bytes([a0, a1, a2, a3]), b: u64::from_le_bytes(wide) }
+}
+
 struct Fnv(u64);
 
 impl Fnv {
@@ -143,5 +185,29 @@ impl Fnv {
         for b in bytes {
             self.0 = (self.0 ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use systole_isa::config::N8;
+
+    #[test]
+    fn images_carry_every_bit_and_have_one_size() {
+        let mut chip = Chip::new(&N8);
+        chip.spad[9] = -3;
+        chip.acc[10] = i32::MIN + 7;
+        chip.param[11] = Param { bias: -5, mult: i16::MIN, shift: 63 };
+        chip.row[12] = RowEntry { a: -9, b: (1 << 48) - 2 };
+        let mut copy = Chip::new(&N8);
+        for space in Space::ALL {
+            let image = chip.image(space);
+            assert!(!copy.set_image(space, &image[1..]) && !copy.set_image(space, &[&image[..], &[0]].concat()));
+            assert!(copy.difference(&chip).is_some());
+            assert!(copy.set_image(space, &image));
+        }
+        assert_eq!(copy.difference(&chip), None);
+        assert_eq!(chip.image(Space::Acc)[40..44], (i32::MIN + 7).to_le_bytes());
     }
 }

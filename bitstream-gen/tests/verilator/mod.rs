@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use systole_bitgen::verilated::Verilator;
 use systole_isa::HwConfig;
-use systole_isa::numerics::{Param, RowEntry};
+use systole_isa::access::Space;
 use systole_sim::Chip;
 
 /// A running bench.
@@ -84,40 +84,19 @@ impl Bench {
 
     /// Fills the memories.
     pub fn put(&mut self, chip: &Chip) {
-        let spad: Vec<u8> = chip.spad().iter().map(|x| *x as u8).collect();
-        let acc: Vec<u8> = chip.acc().iter().flat_map(|x| x.to_le_bytes()).collect();
-        let param: Vec<u8> = chip.param().iter().flat_map(|p| p.to_bytes()).collect();
-        let row: Vec<u8> =
-            chip.row().iter().flat_map(|e| e.a.to_le_bytes().into_iter().chain(e.b.to_le_bytes()).take(10)).collect();
-        for (memory, image) in [spad, acc, param, row].into_iter().enumerate() {
+        for (memory, space) in Space::ALL.into_iter().enumerate() {
             self.send(&[b'W', memory as u8]);
-            self.send(&image);
+            self.send(&chip.image(space));
         }
     }
 
     /// Reads the memories.
     pub fn get(&mut self, config: &'static HwConfig) -> Chip {
         let mut chip = Chip::new(config);
-        let mut image = |memory: u8, bytes: usize| {
-            self.send(&[b'R', memory]);
-            self.receive(bytes)
-        };
-        let spad = image(0, chip.spad().len());
-        chip.spad_mut().iter_mut().zip(spad).for_each(|(to, b)| *to = b as i8);
-        let acc = image(1, chip.acc().len() * 4);
-        for (to, b) in chip.acc_mut().iter_mut().zip(acc.chunks(4)) {
-            *to = i32::from_le_bytes(b.try_into().expect("4 bytes"));
-        }
-        let param = image(2, chip.param().len() * 8);
-        for (to, b) in chip.param_mut().iter_mut().zip(param.chunks(8)) {
-            *to = Param::from_bytes(b.try_into().expect("8 bytes"));
-        }
-        let row = image(3, chip.row().len() * 10);
-        for (to, b) in chip.row_mut().iter_mut().zip(row.chunks(10)) {
-            let mut wide = [0; 8];
-            wide[..6].copy_from_slice(&b[4..]);
-            let a = i32::from_le_bytes(b[..4].try_into().expect("4 bytes"));
-            *to = RowEntry { a, b: u64::from_le_bytes(wide) };
+        for (memory, space) in Space::ALL.into_iter().enumerate() {
+            self.send(&[b'R', memory as u8]);
+            let image = self.receive(chip.image(space).len());
+            assert!(chip.set_image(space, &image), "the image has the memory's size");
         }
         chip
     }

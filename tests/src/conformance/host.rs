@@ -20,8 +20,8 @@ pub const OUTPUT: u8 = 1;
 pub type Code = [u8; systole_isa::INSTRUCTION_BYTES];
 
 /// A device with rings of its own.
-pub struct Host {
-    pub device: Box<dyn Device + Send>,
+pub struct Host<D: Device + ?Sized = dyn Device + Send> {
+    pub device: Box<D>,
     pub config: &'static HwConfig,
     pub sq: u64,
     pub cq: u64,
@@ -32,8 +32,8 @@ pub struct Host {
     patience: Duration,
 }
 
-impl Host {
-    pub fn new(mut device: Box<dyn Device + Send>, slots: u32, patience: Duration) -> Self {
+impl<D: Device + ?Sized> Host<D> {
+    pub fn new(mut device: Box<D>, slots: u32, patience: Duration) -> Self {
         let id = device.get(register::CONFIG_ID).expect("CONFIG_ID reads");
         let config = HwConfig::by_id(id).unwrap_or_else(|| panic!("CONFIG_ID {id} names no configuration"));
         let sq = device.allocate(64 * u64::from(slots)).expect("room for the submission ring");
