@@ -1,7 +1,7 @@
 //! From SystemVerilog to a shared library, once: what was built is kept by a hash of all that went in.
 
 use super::Error;
-use super::options::{Build, WaveformFormat};
+use super::options::{Build, Mutation, WaveformFormat};
 use super::tools::{self, Verilator};
 use crate::rtl;
 use sha2::{Digest, Sha256};
@@ -61,21 +61,27 @@ struct Recipe<'a> {
     build: Build,
     verilator: Verilator,
     compiler: PathBuf,
+    /// Path and text of each file that Verilator reads, in this order.
+    sources: Vec<(&'static str, String)>,
     hash: [u8; 32],
 }
 
 impl<'a> Recipe<'a> {
     fn new(config: &'a HwConfig, build: Build) -> Result<Self, Error> {
-        let mut recipe =
-            Self { config, build, verilator: Verilator::find()?, compiler: tools::compiler(), hash: [0; 32] };
+        let sources = rtl::waivers().chain(rtl::sources(config)).map(|s| (s.path, s.text.to_owned())).collect();
+        let (verilator, compiler) = (Verilator::find()?, tools::compiler());
+        let mut recipe = Self { config, build, verilator, compiler, sources, hash: [0; 32] };
+        if let Some(mutation) = &build.mutation {
+            mutate(&mut recipe.sources, mutation)?;
+        }
         let mut hash = Sha256::new();
         let mut add = |text: &str| {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         };
-        for source in rtl::sources(config).into_iter().chain(rtl::waivers()) {
-            add(source.path);
-            add(source.text);
+        for (path, text) in &recipe.sources {
+            add(path);
+            add(text);
         }
         HARNESS.iter().for_each(|(_, text)| add(text));
         recipe.verilator_arguments().iter().chain(&recipe.compiler_arguments(Path::new(""))).for_each(|a| add(a));
@@ -94,7 +100,8 @@ impl<'a> Recipe<'a> {
             Some(WaveformFormat::Fst) => "-fst",
         };
         let hash: String = self.hash[..8].iter().map(|b| format!("{b:02x}")).collect();
-        format!("{}{checked}{waveform}-{hash}", self.config.name)
+        let mutant = if self.build.mutation.is_some() { "-mutant" } else { "" };
+        format!("{}{checked}{waveform}{mutant}-{hash}", self.config.name)
     }
 
     fn verilator_arguments(&self) -> Vec<String> {
@@ -156,9 +163,9 @@ impl<'a> Recipe<'a> {
             std::fs::write(&path, text).map_err(Error::file(&path))
         };
         let mut files = Vec::new();
-        for source in rtl::waivers().chain(rtl::sources(self.config)) {
-            put(work.join("rtl").join(source.path), source.text)?;
-            files.push(format!("rtl/{}", source.path));
+        for (path, text) in &self.sources {
+            put(work.join("rtl").join(path), text)?;
+            files.push(format!("rtl/{path}"));
         }
         for (name, text) in HARNESS {
             put(work.join("harness").join(name), text)?;
@@ -239,6 +246,20 @@ impl<'a> Recipe<'a> {
     }
 }
 
+/// Plants an error.
+fn mutate(sources: &mut [(&'static str, String)], mutation: &Mutation) -> Result<(), Error> {
+    let Mutation { path, from, to } = *mutation;
+    let mut files = sources.iter_mut().filter(|(p, _)| *p == path);
+    let (count, text) = files.next().map_or((0, None), |(_, text)| (text.matches(from).count(), Some(text)));
+    match text {
+        Some(text) if count == 1 => {
+            *text = text.replace(from, to);
+            Ok(())
+        }
+        _ => Err(Error::Mutation { path, count }),
+    }
+}
+
 fn take<'u>(next: &AtomicUsize, units: &'u [PathBuf]) -> Option<(usize, &'u PathBuf)> {
     let at = next.fetch_add(1, Ordering::Relaxed);
     units.get(at).map(|unit| (at, unit))
@@ -262,4 +283,21 @@ fn run(command: &mut Command, directory: &Path, tool: &str) -> Result<(), Error>
         directory: directory.to_owned(),
         output: text[start..].trim().to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mutation_changes_one_place_or_is_refused() {
+        let mut sources = vec![("a.sv", "x <= y; z <= y;".to_owned()), ("b.sv", "x <= y;".to_owned())];
+        let mutation = |path, from| Mutation { path, from, to: "w" };
+        for (path, from, found) in [("a.sv", "y", 2), ("a.sv", "u", 0), ("c.sv", "y", 0)] {
+            let refused = mutate(&mut sources, &mutation(path, from));
+            assert!(matches!(refused, Err(Error::Mutation { count, .. }) if count == found), "{refused:?}");
+        }
+        mutate(&mut sources, &mutation("a.sv", "z")).unwrap();
+        assert_eq!(sources, [("a.sv", "x <= y; w <= y;".to_owned()), ("b.sv", "x <= y;".to_owned())]);
+    }
 }

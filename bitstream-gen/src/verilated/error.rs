@@ -40,6 +40,14 @@ pub enum Error {
         "FST waveforms need the headers of lz4 and zlib: apt-get install liblz4-dev zlib1g-dev; or record VCD instead"
     )]
     NoFst,
+    /// A mutation does not say what it changes.
+    #[error("{path} has {count} times the text that the mutation replaces, instead of once; give it another text")]
+    Mutation {
+        /// File of the design.
+        path: &'static str,
+        /// How often the text is there.
+        count: usize,
+    },
     /// A tool refused the sources.
     #[error("{tool} failed with {status} in {directory}:\n{output}")]
     Tool {

@@ -31,7 +31,7 @@ use systole_isa::HwConfig;
 
 pub use device::RtlDevice;
 pub use error::{Error, INSTALL_VERILATOR};
-pub use options::{MemoryTiming, Options, Waveform, WaveformFormat};
+pub use options::{MemoryTiming, Mutation, Options, Waveform, WaveformFormat};
 pub use tools::{Verilator, cache_directory};
 
 /// A built design.

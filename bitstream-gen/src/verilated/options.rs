@@ -14,6 +14,8 @@ pub struct Options {
     pub checked: bool,
     /// Record a waveform.
     pub waveform: Option<Waveform>,
+    /// Build a design with an error.
+    pub mutation: Option<Mutation>,
     /// Bytes of device memory.
     pub memory_limit: u64,
 }
@@ -26,6 +28,7 @@ impl Default for Options {
             seed: 1,
             checked: false,
             waveform: None,
+            mutation: None,
             memory_limit: super::memory::DEFAULT_LIMIT,
         }
     }
@@ -62,6 +65,17 @@ pub struct Waveform {
     pub cycles: Range<u64>,
 }
 
+/// A deliberate error in the design, which shows whether a test notices it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mutation {
+    /// File of [`crate::rtl::FILES`].
+    pub path: &'static str,
+    /// What stands in it, once.
+    pub from: &'static str,
+    /// What is put in its place.
+    pub to: &'static str,
+}
+
 /// Formats of a waveform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaveformFormat {
@@ -76,10 +90,11 @@ pub enum WaveformFormat {
 pub(super) struct Build {
     pub checked: bool,
     pub waveform: Option<WaveformFormat>,
+    pub mutation: Option<Mutation>,
 }
 
 impl Options {
     pub(super) fn build(&self) -> Build {
-        Build { checked: self.checked, waveform: self.waveform.as_ref().map(|w| w.format) }
+        Build { checked: self.checked, waveform: self.waveform.as_ref().map(|w| w.format), mutation: self.mutation }
     }
 }
