@@ -7,13 +7,15 @@
 
 #[path = "lockstep/flawed.rs"]
 mod flawed;
+#[path = "lockstep/mutants.rs"]
+mod mutants;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use systole_bitgen::verilated::{MemoryTiming, Model, Options};
+use systole_bitgen::verilated::{MemoryTiming, Model, Mutation, Options};
 use systole_isa::HwConfig;
 use systole_isa::config::{N8, N16, N32};
 use systole_sim::{Interleaving, Simulator};
@@ -81,15 +83,19 @@ fn agrees(target: &Target<'_>, config: &'static HwConfig, programs: u64) {
     );
 }
 
-/// The RTL with its assertions on, over a memory that is awkward every second time.
 fn on_rtl(config: &'static HwConfig, test: impl FnOnce(&Target<'_>)) {
+    on_mutant(config, None, test);
+}
+
+/// The RTL, or one with an error, with its assertions on, over a memory that is awkward every second time.
+fn on_mutant(config: &'static HwConfig, mutation: Option<Mutation>, test: impl FnOnce(&Target<'_>)) {
     let opened = Cell::new(0u64);
     let options = || {
         let seed = opened.replace(opened.get() + 1);
         let awkward =
             MemoryTiming { latency: 3, outstanding: 2, milli_bytes_per_cycle: Some(5_300), back_pressure: 40 };
         let memory = if seed.is_multiple_of(2) { MemoryTiming::default() } else { awkward };
-        Options { checked: true, seed, memory, ..Options::default() }
+        Options { checked: true, seed, memory, mutation, ..Options::default() }
     };
     let model = Model::build(config, &options()).unwrap_or_else(|e| panic!("{e}"));
     let open = || -> Box<dyn Machine + Send> { Box::new(model.start(&options()).unwrap_or_else(|e| panic!("{e}"))) };

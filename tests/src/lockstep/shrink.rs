@@ -1,7 +1,9 @@
 //! Makes a failing case small: few instructions, small operands, memories full of zeros.
 
+mod crop;
+
 use systole_isa::instruction::OPERATIONS;
-use systole_isa::{INSTRUCTION_BYTES, Instruction};
+use systole_isa::{INSTRUCTION_BYTES, Instruction, Op};
 
 use super::case::{Case, Place, legal};
 use super::compare::{Divergence, Mode, Target};
@@ -97,16 +99,21 @@ impl Shrinker<'_> {
     }
 
     fn operands(&mut self) {
+        let lanes = self.case.config().n as u16;
         for index in 0..self.case.code.len() {
+            while crop::cropped(&self.case.code[index].op, lanes).into_iter().any(|op| self.exchange(index, op)) {}
             for operand in operands(&self.case.code[index]) {
                 // One operand as far down as it goes, then the next.
-                while operand.smaller(&self.case.code[index]).into_iter().any(|candidate| {
-                    let mut code = self.case.code.clone();
-                    code[index] = candidate;
-                    self.take(self.with(code))
-                }) {}
+                while operand.smaller(&self.case.code[index]).into_iter().any(|i| self.exchange(index, i.op)) {}
             }
         }
+    }
+
+    /// Tries another operation in the place of one.
+    fn exchange(&mut self, index: usize, op: Op) -> bool {
+        let mut code = self.case.code.clone();
+        code[index].op = op;
+        self.take(self.with(code))
     }
 
     fn memories(&mut self) {

@@ -68,7 +68,7 @@ fn with_flaw(config: &'static HwConfig, flaw: fn(&mut Instruction), test: impl F
 }
 
 /// The first failure among so many programs, and the program.
-fn first_failure(target: &Target<'_>, config: &'static HwConfig, programs: u64) -> (Case, Failure) {
+pub fn first_failure(target: &Target<'_>, config: &'static HwConfig, programs: u64) -> (Case, Failure) {
     let found = (0..programs).find_map(|seed| {
         let case = generate::program(&mut Random(seed), config, super::LENGTH);
         check(target, &case).err().map(|failure| (case, *failure))
@@ -77,13 +77,13 @@ fn first_failure(target: &Target<'_>, config: &'static HwConfig, programs: u64) 
 }
 
 /// Bytes that are not zero.
-fn weight(case: &Case) -> usize {
+pub fn weight(case: &Case) -> usize {
     use systole_tests::lockstep::Place;
     Place::NAMED.iter().map(|(_, place)| case.state.image(*place).iter().filter(|b| **b != 0).count()).sum()
 }
 
 /// Saves, reads back, and replays: the flaw shows again, and a sound simulator passes.
-fn replays(target: &Target<'_>, failure: &Failure) {
+pub fn replays(target: &Target<'_>, failure: &Failure) {
     let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let saved = Reproducer::save(root.path(), failure).unwrap();
     let [loaded] = <[Reproducer; 1]>::try_from(Reproducer::all(root.path())).unwrap();

@@ -9,6 +9,9 @@ use crate::random::Random;
 /// Elements that share a style, so that a block meets one, or a few.
 const STRETCH: usize = 256;
 
+/// One value of so many is an extreme, whatever the style: it meets ordinary ones in a row.
+const SPRINKLED: u64 = 100;
+
 /// Memories full of everything: noise, extremes, zeros, constants, single ones among zeros.
 pub fn fill(random: &mut Random, config: &'static HwConfig) -> State {
     let mut state = State::new(config);
@@ -44,6 +47,9 @@ fn bytes(random: &mut Random, stretch: &mut [i8]) {
             5 => [0, 127][usize::from(bits.is_multiple_of(24))],
             _ => bits as i8,
         };
+        if (bits >> 40).is_multiple_of(SPRINKLED) {
+            *value = i8::MIN;
+        }
     }
 }
 
@@ -67,6 +73,9 @@ fn integers(random: &mut Random, stretch: &mut [i32]) {
             8 => noise,
             _ => noise >> (bits & 31),
         };
+        if (bits >> 8 & 0xffff).is_multiple_of(SPRINKLED) {
+            *value = [i32::MIN, i32::MAX][(bits & 1) as usize];
+        }
     }
 }
 

@@ -231,7 +231,7 @@ fn map(random: &mut Random, config: &HwConfig, function: Function, source: Sourc
         stat,
         output,
         // Small shifts saturate, large ones leave nothing.
-        out_shift: if flag(random) { random.below(9) } else { random.below(32) } as u8,
+        out_shift: [0, random.below(9), random.below(32)][random.below(3)] as u8,
     }
     .into()
 }
