@@ -50,17 +50,16 @@ fn fail(failure: &Failure, origin: &str) -> ! {
     );
 }
 
-/// Whole random programs; before, for each twenty of them, every kind of operation once.
-fn agrees(target: &Target<'_>, config: &'static HwConfig, programs: u64) {
+/// Runs each case on all executors. Whole random programs; before, for each twenty of them, every kind of operation once.
+fn agree(targets: &[&Target<'_>], config: &'static HwConfig, programs: u64) {
     let seed = number("SYSTOLE_LOCKSTEP_SEED", 1);
     let programs = number("SYSTOLE_LOCKSTEP_PROGRAMS", programs);
     let (started, mut counts) = (Instant::now(), BTreeMap::new());
     let (mut random, mut tried) = (Random(seed), 0);
     for round in 0..programs.div_ceil(20) {
         for case in generate::every_kind(&mut random, config) {
-            if let Err(failure) = check(target, &case) {
-                fail(&failure, &format!("seed {seed}, round {round} of every kind"));
-            }
+            let origin = format!("seed {seed}, round {round} of every kind");
+            targets.iter().for_each(|target| check(target, &case).unwrap_or_else(|f| fail(&f, &origin)));
             count(&mut counts, &case);
             tried += 1;
         }
@@ -68,15 +67,14 @@ fn agrees(target: &Target<'_>, config: &'static HwConfig, programs: u64) {
     for index in 0..programs {
         // Seeded one by one, so that one can be repeated alone.
         let case = generate::program(&mut Random(seed << 32 | index), config, LENGTH);
-        if let Err(failure) = check(target, &case) {
-            fail(&failure, &format!("seed {seed}, program {index}"));
-        }
+        let origin = format!("seed {seed}, program {index}");
+        targets.iter().for_each(|target| check(target, &case).unwrap_or_else(|f| fail(&f, &origin)));
         count(&mut counts, &case);
         tried += 1;
     }
     println!(
-        "{}: {tried} programs, {} operations ({}), each alone and all together, equal in every bit; {:.0} s",
-        target.name,
+        "{} = reference: {tried} programs, {} operations ({}), each alone and all together, equal in every bit; {:.0} s",
+        targets.iter().map(|t| t.name).collect::<Vec<_>>().join(" = "),
         counts.values().sum::<usize>(),
         counts.iter().map(|(op, n)| format!("{n} {op}")).collect::<Vec<_>>().join(", "),
         started.elapsed().as_secs_f64(),
@@ -111,35 +109,35 @@ fn on_simulator(config: &'static HwConfig, test: impl FnOnce(&Target<'_>)) {
 
 #[test]
 fn the_simulator_of_n8() {
-    on_simulator(&N8, |target| agrees(target, &N8, 400));
+    on_simulator(&N8, |sim| agree(&[sim], &N8, 400));
 }
 
 #[test]
 fn the_simulator_of_n16() {
-    on_simulator(&N16, |target| agrees(target, &N16, 200));
+    on_simulator(&N16, |sim| agree(&[sim], &N16, 200));
 }
 
 #[test]
 fn the_simulator_of_n32() {
-    on_simulator(&N32, |target| agrees(target, &N32, 100));
+    on_simulator(&N32, |sim| agree(&[sim], &N32, 60));
 }
 
 #[test]
 #[ignore = "needs Verilator 5"]
 fn the_rtl_of_n8() {
-    on_rtl(&N8, |target| agrees(target, &N8, 1000));
+    on_rtl(&N8, |rtl| on_simulator(&N8, |sim| agree(&[sim, rtl], &N8, 1000)));
 }
 
 #[test]
 #[ignore = "needs Verilator 5"]
 fn the_rtl_of_n16() {
-    on_rtl(&N16, |target| agrees(target, &N16, 200));
+    on_rtl(&N16, |rtl| on_simulator(&N16, |sim| agree(&[sim, rtl], &N16, 200)));
 }
 
 #[test]
 #[ignore = "needs Verilator 5; takes minutes to build"]
 fn the_rtl_of_n32() {
-    on_rtl(&N32, |target| agrees(target, &N32, 20));
+    on_rtl(&N32, |rtl| on_simulator(&N32, |sim| agree(&[sim, rtl], &N32, 20)));
 }
 
 /// Replays what was found in the past, on the executors of its configuration that `run` makes.

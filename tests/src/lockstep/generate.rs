@@ -55,7 +55,7 @@ fn chain(random: &mut Random, config: &'static HwConfig) -> Vec<Op> {
     let (n, entry) = (config.n as usize, |random: &mut Random| 8 * random.below(32) as u16);
     let (rows, cols) = (1 + random.below(2 * n) as u16, 1 + random.below(4 * n) as u16);
     let words = config.words(cols.into()) as u16;
-    let [source, addend, result, spad] = [0u16, 1, 2, 3].map(|slot| slot * 64 * 4 * 2 + random.below(64) as u16);
+    let [source, addend, result, spad] = [0u16, 512, 1024, 1536].map(|first| first + random.below(64) as u16);
     let (first, second) = (entry(random), 256 + entry(random) / 2);
     let map = Map {
         src_spad: false,
