@@ -18,8 +18,7 @@ const TOKENS: u32 = 128;
 
 fn encoder() -> Encoder {
     let scales = Scales::Static;
-    let shape =
-        Shape { hidden: 768, layers: 1, heads: 12, intermediate: 3072, max_tokens: 512, relu: false, scales };
+    let shape = Shape { hidden: 768, layers: 1, heads: 12, intermediate: 3072, max_tokens: 512, relu: false, scales };
     Encoder::new(shape, NormEps { embedding: 1, layers: vec![[1, 1]] }).expect("it is below 4 GiB")
 }
 
@@ -80,7 +79,10 @@ fn layer(config: &'static HwConfig) {
     let stall = f64::from(gemm.stall);
     let partial = f64::from(gemm.busy) - stall - array;
     println!("  GEMM stall   {}   no weights in time, or none fetched yet", percent(stall, cycles));
-    println!("  GEMM drain   {}   nothing to stream behind it, and tiles that do not fill the array", percent(partial, cycles));
+    println!(
+        "  GEMM drain   {}   nothing to stream behind it, and tiles that do not fill the array",
+        percent(partial, cycles)
+    );
     println!("  GEMM wait    {}   for a semaphore", percent(gemm.wait.into(), cycles));
     let idle = cycles - f64::from(gemm.busy) - f64::from(gemm.wait);
     println!("  GEMM empty   {}   nothing queued", percent(idle, cycles));
@@ -116,7 +118,10 @@ fn waits(config: &'static HwConfig) {
         };
         *row = [row[0] + array, row[1] + spent, row[2] + record.start.saturating_sub(before)];
     }
-    println!("{}: GEMM by operation, traced: cycles of the array, cycles since the GEMM before, of these not started", config.name);
+    println!(
+        "{}: GEMM by operation, traced: cycles of the array, cycles since the GEMM before, of these not started",
+        config.name
+    );
     for (name, [array, spent, idle]) in rows {
         println!("  {name:20} {array:9} {spent:9} {idle:9}   {}", percent(array as f64, spent as f64));
     }

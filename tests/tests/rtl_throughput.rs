@@ -98,7 +98,8 @@ fn map_takes_a_word_a_cycle(config: &'static HwConfig) {
     };
     let wide = over(words(2));
     let sum = Map { add: true, aux: acc(1), dst: acc(2), output: Output::Acc32, ..over(words(1)) };
-    let moments = Map { dst: acc(2), stat: Stat::Moments, stat_init: true, row_out: 256, output: Output::Acc18, ..wide };
+    let moments =
+        Map { dst: acc(2), stat: Stat::Moments, stat_init: true, row_out: 256, output: Output::Acc18, ..wide };
     let from_spad = Map { src_spad: true, src: (config.spad_words / 2) as u16, ..wide };
     for (what, pass) in [("to SPAD", wide), ("adding", sum), ("moments", moments), ("from SPAD", from_spad)] {
         let cycles = device.cycles(&[pass.into()]);

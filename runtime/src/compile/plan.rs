@@ -141,6 +141,11 @@ impl Bump {
     }
 }
 
+/// Words of a bank of SPAD. GEMM reads its rows and its weights in the same cycle only from different banks.
+fn spad_bank(config: &HwConfig) -> u32 {
+    config.spad_words / config.spad_banks
+}
+
 /// Rows per tile such that the tiles are about equally high.
 fn balanced(total: u32, most: u32) -> u32 {
     total.div_ceil(total.div_ceil(most))
@@ -193,10 +198,15 @@ impl RowPlan {
         let input = spad.matrix(rows, hidden);
         let context = spad.matrix(rows, heads);
         let narrow = spad.pair(rows, chunk_words);
-        let weights = spad.0;
-        let weight_words = config.spad_words.checked_sub(weights)? / WEIGHT_BUFFERS;
         // A weight buffer holds at least one tile's worth of rows of the longest inner dimension.
-        let fits = acc.0 <= config.acc_words && weight_words >= config.n * hidden.max(heads).max(chunk_words);
+        let least = config.n * hidden.max(heads).max(chunk_words);
+        let weights_from = |weights: u32| {
+            let weight_words = config.spad_words.checked_sub(weights)? / WEIGHT_BUFFERS;
+            (weight_words >= least).then_some((weights, weight_words))
+        };
+        let (weights, weight_words) =
+            weights_from(spad.0.next_multiple_of(spad_bank(config))).or_else(|| weights_from(spad.0))?;
+        let fits = acc.0 <= config.acc_words;
         fits.then_some(Self { rows, chunk, input, context, narrow, weights, weight_words, residual, wide, products })
     }
 }
@@ -205,30 +215,57 @@ impl AttentionPlan {
     fn fit(shape: &Shape, config: &HwConfig, tokens: u32, rows: u32) -> Option<Self> {
         let head = config.words(shape.head_pitch());
         let row = config.words(tokens);
-        let mut acc = Bump(0);
-        let scores = acc.pair(rows, row);
-        let context = acc.pair(rows, head);
+        let [acc, packed_acc] = [true, false].map(|apart| AttentionAcc::place(config, rows, row, head, apart));
+        let AttentionAcc { scores, context } = acc.or(packed_acc)?;
+
         let mut spad = Bump(0);
         let query = spad.pair(rows, head);
         let exponentials = spad.pair(rows, row);
-        let narrow = spad.pair(rows, head);
-        let key = spad.0;
-        let room = config.spad_words.checked_sub(key)?;
-        let whole = |buffers: u32| (2 * buffers * tokens * head <= room).then_some((tokens, buffers));
+        let place = |apart: bool, keys: u32, buffers: u32| {
+            let bank = if apart { spad_bank(config) } else { 1 };
+            let mut spad = Bump(spad.0.next_multiple_of(bank));
+            let key = spad.take(2 * buffers * keys * head);
+            spad.0 = spad.0.next_multiple_of(bank);
+            let narrow = spad.pair(rows, head);
+            let plan = Self { rows, keys, buffers, query, exponentials, narrow, key, scores, context };
+            (spad.0 <= config.spad_words).then_some(plan)
+        };
         // Where not even one head's keys and values fit, they pass through in pieces that begin at a word of any array.
-        let pieces = || Some((room / (4 * head) / DRAM_ALIGN * DRAM_ALIGN, 2)).filter(|p| p.0 > 0);
-        let (keys, buffers) = whole(2).or_else(|| whole(1)).or_else(pieces)?;
-        (acc.0 <= config.acc_words).then_some(Self {
-            rows,
-            keys,
-            buffers,
-            query,
-            exponentials,
-            narrow,
-            key,
-            scores,
-            context,
-        })
+        let room = config.spad_words.checked_sub(spad.0 + 2 * rows * head)?;
+        let pieces = room / (4 * head) / DRAM_ALIGN * DRAM_ALIGN;
+        let choices = [(tokens, 2), (tokens, 1), (pieces, 2)].into_iter().filter(|c| c.0 > 0);
+        choices.flat_map(|c| [(true, c), (false, c)]).find_map(|(apart, (keys, buffers))| place(apart, keys, buffers))
+    }
+}
+
+/// ACC in the attention phase.
+struct AttentionAcc {
+    scores: Pair,
+    context: Pair,
+}
+
+impl AttentionAcc {
+    /// One behind the other, or `apart`: what GEMM computes in other banks than what VECTOR reads meanwhile. That is the
+    /// other side's scores, and the context of the item before while its own side's next scores begin.
+    fn place(config: &HwConfig, rows: u32, row: u32, head: u32, apart: bool) -> Option<Self> {
+        let bank = config.acc_words / config.acc_banks;
+        let half = config.acc_words / 2;
+        let [first, second] = [0, 1].map(|side| {
+            let mut acc = Bump(side * half);
+            let scores = acc.matrix(rows, row);
+            if acc.0.next_multiple_of(bank) + rows * head <= (side + 1) * half {
+                acc.0 = acc.0.next_multiple_of(bank);
+            }
+            let context = acc.matrix(rows, head);
+            (acc.0 <= (side + 1) * half).then_some((scores, context))
+        });
+        if apart {
+            let ((scores0, context0), (scores1, context1)) = first.zip(second)?;
+            return Some(Self { scores: [scores0, scores1], context: [context0, context1] });
+        }
+        let mut acc = Bump(0);
+        let (scores, context) = (acc.pair(rows, row), acc.pair(rows, head));
+        (acc.0 <= config.acc_words).then_some(Self { scores, context })
     }
 }
 

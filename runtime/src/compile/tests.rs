@@ -37,6 +37,28 @@ fn keys_and_values_that_do_not_fit_pass_through_in_pieces() {
     assert!(plan.attention.keys < 512 && plan.attention.keys.is_multiple_of(DRAM_ALIGN), "{:?}", plan.attention);
 }
 
+/// What a memory's port would make wait otherwise: the weights behind the rows of a product, softmax behind the scores.
+#[test]
+fn what_is_used_together_lies_in_banks_of_its_own() {
+    let encoder = encoder(768, 12, 3072, Scales::Static);
+    for config in NAMED {
+        let plan = Plan::new(&encoder.shape, config, 128, 1).unwrap();
+        let spad = |word: u32| word / (config.spad_words / config.spad_banks);
+        let acc = |word: u32| word / (config.acc_words / config.acc_banks);
+        let last = |area: plan::Area, rows: u32| area.base + rows * area.stride - 1;
+        let (row, attention) = (plan.row, plan.attention);
+        assert!(spad(last(row.narrow[1], row.rows)) < spad(row.weights), "{row:?}");
+        assert!(spad(last(attention.exponentials[1], attention.rows)) < spad(attention.key), "{attention:?}");
+        for side in [0, 1] {
+            assert!(
+                acc(last(attention.scores[side], attention.rows)) < acc(attention.context[side].base),
+                "{attention:?}"
+            );
+        }
+        assert!(acc(last(attention.context[0], attention.rows)) < acc(attention.scores[1].base), "{attention:?}");
+    }
+}
+
 #[test]
 fn no_semaphore_is_superfluous() {
     let program = compile(&encoder(64, 2, 128, Scales::Dynamic), &N8, 40, 1).unwrap();
