@@ -259,5 +259,10 @@ module systole_gemm
 
   // A grant answers a request, and every request: nothing goes before the activations.
   assert property (@(posedge clk_i) disable iff (!rst_ni) a_gnt_i == a_req_o);
+  // No ACC word is read that a row before it still has to write.
+  for (genvar d = 1; d <= 4; d++) begin : g_hazard
+    assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i)
+        c_rreq_o && $past(side_valid_q[SideDelay-1], d) |-> c_raddr_o != $past(side_read.addr, d));
+  end
 
 endmodule

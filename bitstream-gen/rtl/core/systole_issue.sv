@@ -63,7 +63,7 @@ module systole_issue
     logic [63:0]              start;
   } flight_t;
 
-  logic                        head_valid, flight_ready, record, record_ready;
+  logic                        head_valid, flight_ready, record, record_ready, room_q;
   logic [InstructionBits-1:0]  head;
   logic [31:0]                 head_index;
   logic [$clog2(QueueDepth):0] unused_level;
@@ -120,7 +120,7 @@ module systole_issue
   );
 
   assign wait_mask_o  = head[47:32];
-  assign want_o       = head_valid && ready_i && !start_o && flights + records < ($clog2(Flights) + 1)'(Flights);
+  assign want_o       = head_valid && ready_i && room_q && !start_o;
   assign waiting_o    = want_o && !met_i;
   assign next_index_o = head_index;
   assign empty_o      = !head_valid;
@@ -130,8 +130,14 @@ module systole_issue
   assign record       = post_o && trace_i && flight_q.tag != '0;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) start_o <= 1'b0;
-    else start_o <= grant_i && !clr_i;
+    if (!rst_ni) begin
+      start_o <= 1'b0;
+      room_q  <= 1'b0;
+    end else begin
+      start_o <= grant_i && !clr_i;
+      // A grant counts from the next cycle on, when start_o holds the one after it back.
+      room_q  <= flights + records < ($clog2(Flights) + 1)'(Flights);
+    end
   end
 
   // What ends next is known long before: a register keeps the FIFO's memory off the semaphores' path. Behind an end it

@@ -3,8 +3,8 @@
 // ROW: turns row statistics into scales, one entry after another, with serial arithmetic.
 //
 // recip takes 26 to 36 cycles a row, scale 8 to 18, rstd 104 to 114: rows of LayerNorm and softmax are few beside their
-// elements, and GEMM goes on meanwhile. The three kinds share one divider (18 quotient bits of operands normalized to 32 bits), one
-// square root, and the final rounding to a mantissa of 16 bits. Semantics: docs/numerics.md, ROW.
+// elements, and GEMM goes on meanwhile. The three kinds share one divider (18 quotient bits of operands normalized to 32
+// bits), one square root, and the final rounding to a mantissa of 16 bits. Semantics: docs/numerics.md, ROW.
 //
 // start_i loads the instruction, which stays stable until done_o. Read data follows its address by one cycle.
 
