@@ -5,9 +5,11 @@
 //! larger a row tile, the less often the weights are read from DRAM; N rows keep the array busy, 2 N leave the bus idle
 //! half of the time.
 
+use systole_isa::access::Space;
 use systole_isa::{DRAM_ALIGN, HwConfig};
 
 use super::CompileError;
+use super::scheduler::granule;
 use crate::quantize::Shape;
 
 /// A matrix on chip: first word, and words from row to row.
@@ -133,6 +135,9 @@ impl Bump {
         self.0 += words;
         base
     }
+    fn align(&mut self, words: u32) {
+        self.0 = self.0.next_multiple_of(words);
+    }
     fn matrix(&mut self, rows: u32, words: u32) -> Area {
         Area { base: self.take(rows * words), stride: words }
     }
@@ -218,20 +223,26 @@ impl AttentionPlan {
         let [acc, packed_acc] = [true, false].map(|apart| AttentionAcc::place(config, rows, row, head, apart));
         let AttentionAcc { scores, context } = acc.or(packed_acc)?;
 
-        let mut spad = Bump(0);
-        let query = spad.pair(rows, head);
-        let exponentials = spad.pair(rows, row);
+        // Apart, keys and values lie in other banks than the rows they meet, and no two buffers share a granule.
         let place = |apart: bool, keys: u32, buffers: u32| {
-            let bank = if apart { spad_bank(config) } else { 1 };
-            let mut spad = Bump(spad.0.next_multiple_of(bank));
+            let [granule, bank] = if apart { [granule(Space::Spad), spad_bank(config)] } else { [1, 1] };
+            let mut spad = Bump(0);
+            let pair = |spad: &mut Bump, words: u32| {
+                [0, 1].map(|_| {
+                    spad.align(granule);
+                    spad.matrix(rows, words)
+                })
+            };
+            let (query, exponentials) = (pair(&mut spad, head), pair(&mut spad, row));
+            spad.align(bank);
             let key = spad.take(2 * buffers * keys * head);
-            spad.0 = spad.0.next_multiple_of(bank);
-            let narrow = spad.pair(rows, head);
+            spad.align(bank);
+            let narrow = pair(&mut spad, head);
             let plan = Self { rows, keys, buffers, query, exponentials, narrow, key, scores, context };
             (spad.0 <= config.spad_words).then_some(plan)
         };
         // Where not even one head's keys and values fit, they pass through in pieces that begin at a word of any array.
-        let room = config.spad_words.checked_sub(spad.0 + 2 * rows * head)?;
+        let room = config.spad_words.checked_sub(2 * rows * (2 * head + row))?;
         let pieces = room / (4 * head) / DRAM_ALIGN * DRAM_ALIGN;
         let choices = [(tokens, 2), (tokens, 1), (pieces, 2)].into_iter().filter(|c| c.0 > 0);
         choices.flat_map(|c| [(true, c), (false, c)]).find_map(|(apart, (keys, buffers))| place(apart, keys, buffers))
@@ -254,7 +265,7 @@ impl AttentionAcc {
             let mut acc = Bump(side * half);
             let scores = acc.matrix(rows, row);
             if acc.0.next_multiple_of(bank) + rows * head <= (side + 1) * half {
-                acc.0 = acc.0.next_multiple_of(bank);
+                acc.align(bank);
             }
             let context = acc.matrix(rows, head);
             (acc.0 <= (side + 1) * half).then_some((scores, context))

@@ -14,6 +14,10 @@ use systole_isa::{HwConfig, INSTRUCTION_BYTES, Instruction, Op, REGIONS, Sync};
 
 /// Words of a granule, by [`Space::ALL`].
 const GRANULE: [u32; 4] = [32, 16, 4, 8];
+/// Words of a granule of a memory on chip: what shares one counts as the same data.
+pub const fn granule(space: Space) -> u32 {
+    GRANULE[space as usize]
+}
 /// Bytes of a granule in DRAM.
 const DRAM_GRANULE: u64 = 1024;
 const UNITS: usize = 4;
