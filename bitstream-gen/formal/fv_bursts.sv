@@ -105,12 +105,14 @@ module fv_bursts
         assert (8'(len) < 8'(MaxBeats));
         assert (addr == at_q);
         assert (17'(len) < left_q);
+        assert (u_dut.last_q == (left_q == 17'(len) + 17'd1));
       end
       if (held_q) assert (valid && addr == held_addr_q && len == held_len_q);
       // Invariants for the induction.
       if (open_q) begin
         assert (left_q != '0 && rows_q != '0 && left_q <= beats_q);
-        assert (u_dut.addr_q == at_q && u_dut.left_q == left_q && u_dut.rows_q == rows_q);
+        assert (u_dut.addr_q == at_q && u_dut.left_q == left_q - 17'd1 && u_dut.rows_q == rows_q);
+        assert (u_dut.row_left_q == beats_q - 17'd1);
         assert (u_dut.next_row_q == row_q + 64'(pitch_q));
         assert (at_q[BusShift-1:0] == '0 && row_q[BusShift-1:0] == '0 && pitch_q[BusShift-1:0] == '0);
       end

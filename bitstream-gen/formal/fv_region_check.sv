@@ -84,9 +84,9 @@ module fv_region_check
 
   always_ff @(posedge clk_i) begin
     // One answer, not before the judgement.
-    if (cycle_q < 6'd18) assert (!done);
+    if (cycle_q < 6'd19) assert (!done);
     if (ended_q) assert (!done);
-    if (cycle_q == 6'd18) begin
+    if (cycle_q == 6'd19) begin
       assert (u_dut.end_q == last_end);
       if (malformed) assert (done && fault == CauseRegionMalformed);
       else if (last_end > 49'(region_q.size)) assert (!done);
@@ -94,7 +94,7 @@ module fv_region_check
       else assert (done && fault == CauseNone);
     end
     // Later answers are bounds faults only.
-    if (done && cycle_q > 6'd18) assert (fault == CauseRegionBounds);
+    if (done && cycle_q > 6'd19) assert (fault == CauseRegionBounds);
   end
 
   // First bad byte: of the first row that ends outside.
@@ -102,7 +102,7 @@ module fv_region_check
     logic [48:0] row_start;
     assign row_start = 49'(offset_q) + 49'(r) * 49'(pitch_q);
     always_ff @(posedge clk_i) begin
-      if (cycle_q == 6'(19 + r) && !ended_q) begin
+      if (cycle_q == 6'(20 + r) && !ended_q) begin
         assert (done == (row_start + 49'(bytes_q) > 49'(region_q.size)));
         if (done) assert (address == 64'(row_start > 49'(region_q.size) ? row_start : 49'(region_q.size)));
       end

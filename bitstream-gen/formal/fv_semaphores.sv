@@ -36,15 +36,17 @@ module fv_semaphores
 
   logic [$clog2(NumSemaphores)-1:0] watch_q;
   logic [31:0]                      count_q = '0;
-  logic [31:0]                      taken, posted, next;
+  logic [31:0]                      taken, posted, next, pending;
   logic                             lost_q = 1'b0;  // this semaphore went over its maximum
 
   always_comb begin
-    taken  = '0;
-    posted = '0;
+    taken   = '0;
+    posted  = '0;
+    pending = 32'd0 - 32'(u_dut.taken_q[watch_i]);
     for (int unsigned u = 0; u < 4; u++) begin
       taken  = taken + 32'(grant[u] && wait_mask_i[u][watch_i]);
       posted = posted + 32'(post_i[u] && post_mask_i[u][watch_i]);
+      pending = pending + 32'(u_dut.posted_q[u][watch_i]);
     end
     next = count_q - taken + posted;
   end
@@ -60,8 +62,13 @@ module fv_semaphores
     end
   end
 
-  logic over_q = 1'b0;  // it went over in the last cycle
-  always_ff @(posedge clk_i) over_q <= started_q && !clr_i && !lost_q && next > 32'(SemaphoreMax);
+  // It went over in the last cycle, and in the one before.
+  logic over_q = 1'b0;
+  logic over_qq = 1'b0;
+  always_ff @(posedge clk_i) begin
+    over_q  <= started_q && !clr_i && !lost_q && next > 32'(SemaphoreMax);
+    over_qq <= started_q && !clr_i && over_q;
+  end
 
   always_ff @(posedge clk_i) begin
     if (started_q) begin
@@ -69,14 +76,19 @@ module fv_semaphores
       assert ((grant & ~(want_i & met)) == '0);
       assert ((grant & (grant - 4'd1)) == '0);
       // Somebody who may start, starts.
-      if ((want_i & met) != '0) assert (grant != '0);
+      if ((want_i & met) != '0 && !u_dut.counting_q) assert (grant != '0);
+      // What was taken is counted before anything is taken again.
+      if (u_dut.taken_q != '0) assert (u_dut.counting_q);
       assert (u_dut.nonzero_q[watch_i] == (u_dut.count_q[watch_i] != '0));
       if (!lost_q) begin
-        assert (u_dut.count_q[watch_i] == count_q[SemaphoreWidth-1:0]);
+        // What is here and what is on its way.
+        assert (32'(u_dut.count_q[watch_i]) + pending == count_q);
+        assert (u_dut.count_q[watch_i] >= SemaphoreWidth'(u_dut.taken_q[watch_i]));
         assert (count_q <= 32'(SemaphoreMax));
         assert (taken <= count_q);
       end
-      if (over_q) assert (overflow != '0);
+      if (over_q) assert (32'(u_dut.count_q[watch_i]) + pending - 32'(SemaphoreMax) inside {[32'd1:32'd4]});
+      if (over_qq) assert (overflow != '0);
     end
   end
 

@@ -42,7 +42,7 @@ const BURSTS: Proof = Proof {
     sources: &["core/systole_bursts.sv"],
     mode: Mode::Induction(3),
     faults: &[
-        fault("core/systole_bursts.sv", "if (beats > 17'(room)) beats = 17'(room);", ""),
+        fault("core/systole_bursts.sv", "if (room < beats) beats = room;", ""),
         fault("core/systole_bursts.sv", "offer_q <= !offer_q || !ready_i;", "offer_q <= !offer_q;"),
     ],
 };
@@ -70,7 +70,7 @@ const AXI_WRITE: Proof = Proof {
 const REGION_CHECK: Proof = Proof {
     top: "fv_region_check",
     sources: &["core/systole_region_check.sv"],
-    mode: Mode::Bound(22),
+    mode: Mode::Bound(23),
     faults: &[
         // The last row is forgotten.
         fault("core/systole_region_check.sv", "bits_q    <= rows_i - 16'd1;", "bits_q    <= rows_i - 16'd2;"),

@@ -72,26 +72,37 @@ module systole_uart_bridge
     .data_i (data_q[7:0])
   );
 
-  assign data_bytes   = command_q == WriteMem ? 6'(BusBytes) : 6'd4;
-  assign answer_bytes = command_q == ReadMem ? 6'(BusBytes) : command_q == ReadReg ? 6'd4 : 6'd1;
+  // The command is known bytes before it is carried out.
+  logic read_reg_q, write_reg_q, read_mem_q, write_mem_q;
+
+  always_ff @(posedge clk_i) begin
+    read_reg_q  <= command_q == ReadReg;
+    write_reg_q <= command_q == WriteReg;
+    read_mem_q  <= command_q == ReadMem;
+    write_mem_q <= command_q == WriteMem;
+  end
+
+  assign data_bytes   = write_mem_q ? 6'(BusBytes) : 6'd4;
+  assign answer_bytes = read_mem_q ? 6'(BusBytes) : read_reg_q ? 6'd4 : 6'd1;
 
   assign addr_o       = addr_q[11:0];
   assign wdata_o      = data_q[31:0];
   assign host_addr_o  = addr_q;
   assign host_wdata_o = data_q;
-  assign awvalid_o    = state_q == StWait && command_q == WriteReg && !aw_done_q;
-  assign wvalid_o     = state_q == StWait && command_q == WriteReg && !w_done_q;
-  assign arvalid_o    = state_q == StWait && command_q == ReadReg && !aw_done_q;
-  assign host_write_o = state_q == StIssue && command_q == WriteMem;
-  assign host_read_o  = state_q == StIssue && command_q == ReadMem;
+  assign awvalid_o    = state_q == StWait && write_reg_q && !aw_done_q;
+  assign wvalid_o     = state_q == StWait && write_reg_q && !w_done_q;
+  assign arvalid_o    = state_q == StWait && read_reg_q && !aw_done_q;
+
+  // Registered: the memory's bus waits on them in the same cycle.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) {host_write_o, host_read_o} <= '0;
+    else {host_write_o, host_read_o} <= {2{state_q == StIssue}} & {write_mem_q, read_mem_q};
+  end
 
   always_comb begin
-    unique case (command_q)
-      WriteReg: answered = bvalid_i;
-      ReadReg:  answered = rvalid_i;
-      ReadMem:  answered = host_rvalid_i;
-      default:  answered = 1'b1;
-    endcase
+    if (write_reg_q) answered = bvalid_i;
+    else if (read_reg_q) answered = rvalid_i;
+    else answered = !read_mem_q || host_rvalid_i;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -108,7 +119,7 @@ module systole_uart_bridge
         end
         StAddress: begin
           if (byte_valid && count_q == 6'd3) begin
-            state_q <= (command_q == WriteReg || command_q == WriteMem) ? StData : StIssue;
+            state_q <= (write_reg_q || write_mem_q) ? StData : StIssue;
           end
         end
         StData:  if (byte_valid && count_q == data_bytes - 6'd1) state_q <= StIssue;
@@ -143,7 +154,7 @@ module systole_uart_bridge
       StData: begin
         if (byte_valid) begin
           // Registers use the low 32 bits, memory the whole word.
-          if (command_q == WriteMem) data_q <= {byte_in, data_q[Width-1:8]};
+          if (write_mem_q) data_q <= {byte_in, data_q[Width-1:8]};
           else data_q[31:0] <= {byte_in, data_q[31:8]};
           count_q <= count_q + 6'd1;
         end
@@ -151,11 +162,9 @@ module systole_uart_bridge
       StWait: begin
         count_q <= '0;
         if (answered) begin
-          unique case (command_q)
-            ReadReg: data_q <= Width'(rdata_i);
-            ReadMem: data_q <= host_rdata_i;
-            default: data_q <= Width'(8'h6b);  // 'k'
-          endcase
+          if (read_reg_q) data_q <= Width'(rdata_i);
+          else if (read_mem_q) data_q <= host_rdata_i;
+          else data_q <= Width'(8'h6b);  // 'k'
         end
       end
       StAnswer: begin

@@ -2,8 +2,9 @@
 //
 // AXI4-Lite subordinate in front of the register file: one access at a time in each direction, always OKAY.
 //
-// A write needs address and data, takes effect when both are here, and answers in the next cycle; a read answers in the
-// next cycle. The two low address bits are ignored.
+// A write needs address and data, takes effect in the cycle after both are here, and answers in that cycle; a read is
+// looked up in the two cycles after its address and answers in the third. The register file thus sees nothing but registers. A
+// read that is accepted behind a write's answer sees its effect. The two low address bits are ignored.
 
 module systole_axil (
   input  logic        clk_i,
@@ -36,39 +37,45 @@ module systole_axil (
   input  logic [31:0] read_data_i
 );
 
-  logic        bvalid_q, rvalid_q;
+  logic        bvalid_q, rvalid_q, write_take, read_take, looked_up_q;
   logic [31:0] rdata_q;
 
-  assign write_o      = awvalid_i && wvalid_i && !bvalid_q;
-  assign awready_o    = write_o;
-  assign wready_o     = write_o;
-  assign write_addr_o = {awaddr_i[11:2], 2'b0};
-  assign write_data_o = wdata_i;
-  assign write_strb_o = wstrb_i;
-  assign bvalid_o     = bvalid_q;
-  assign bresp_o      = 2'b00;
+  assign write_take = awvalid_i && wvalid_i && !bvalid_q;
+  assign awready_o  = write_take;
+  assign wready_o   = write_take;
+  assign bvalid_o   = bvalid_q;
+  assign bresp_o    = 2'b00;
 
-  assign read_o      = arvalid_i && !rvalid_q;
-  assign arready_o   = read_o;
-  assign read_addr_o = {araddr_i[11:2], 2'b0};
-  assign rvalid_o    = rvalid_q;
-  assign rdata_o     = rdata_q;
-  assign rresp_o     = 2'b00;
+  assign read_take = arvalid_i && !read_o && !looked_up_q && !rvalid_q;
+  assign arready_o = read_take;
+  assign rvalid_o  = rvalid_q;
+  assign rdata_o   = rdata_q;
+  assign rresp_o   = 2'b00;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       bvalid_q <= 1'b0;
       rvalid_q <= 1'b0;
+      write_o  <= 1'b0;
+      read_o   <= 1'b0;
+      looked_up_q <= 1'b0;
     end else begin
-      if (write_o) bvalid_q <= 1'b1;
+      write_o <= write_take;
+      read_o  <= read_take;
+      looked_up_q <= read_o;
+      if (write_take) bvalid_q <= 1'b1;
       else if (bready_i) bvalid_q <= 1'b0;
-      if (read_o) rvalid_q <= 1'b1;
+      if (looked_up_q) rvalid_q <= 1'b1;
       else if (rready_i) rvalid_q <= 1'b0;
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (read_o) rdata_q <= read_data_i;
+    write_addr_o <= {awaddr_i[11:2], 2'b0};
+    write_data_o <= wdata_i;
+    write_strb_o <= wstrb_i;
+    read_addr_o  <= {araddr_i[11:2], 2'b0};
+    if (looked_up_q) rdata_q <= read_data_i;
   end
 
   logic unused_low;

@@ -37,32 +37,29 @@ module systole_banks #(
   logic [Banks-1:0][Writers-1:0] wsel;
   logic [Banks-1:0][Width-1:0]   bank_rdata;
 
-  // For each bank, the first port that asks for it.
+  // A port is served unless one before it asks for the same bank. That is told from the addresses, which come early, so
+  // that a late request passes few gates.
   always_comb begin
-    rsel   = '0;
-    rgnt_o = '0;
-    for (int unsigned b = 0; b < Banks; b++) begin
-      for (int p = int'(Readers) - 1; p >= 0; p--) begin
-        if (rreq_i[p] && raddr_i[p][Aw-1 -: Bw] == Bw'(b)) begin
-          rsel[b]    = '0;
-          rsel[b][p] = 1'b1;
-        end
+    rgnt_o = rreq_i;
+    for (int unsigned p = 1; p < Readers; p++) begin
+      for (int unsigned q = 0; q < p; q++) begin
+        if (raddr_i[q][Aw-1 -: Bw] == raddr_i[p][Aw-1 -: Bw] && rreq_i[q]) rgnt_o[p] = 1'b0;
       end
-      rgnt_o = rgnt_o | rsel[b];
+    end
+    for (int unsigned b = 0; b < Banks; b++) begin
+      for (int unsigned p = 0; p < Readers; p++) rsel[b][p] = rgnt_o[p] && raddr_i[p][Aw-1 -: Bw] == Bw'(b);
     end
   end
 
   always_comb begin
-    wsel   = '0;
-    wgnt_o = '0;
-    for (int unsigned b = 0; b < Banks; b++) begin
-      for (int p = int'(Writers) - 1; p >= 0; p--) begin
-        if (wreq_i[p] && waddr_i[p][Aw-1 -: Bw] == Bw'(b)) begin
-          wsel[b]    = '0;
-          wsel[b][p] = 1'b1;
-        end
+    wgnt_o = wreq_i;
+    for (int unsigned p = 1; p < Writers; p++) begin
+      for (int unsigned q = 0; q < p; q++) begin
+        if (waddr_i[q][Aw-1 -: Bw] == waddr_i[p][Aw-1 -: Bw] && wreq_i[q]) wgnt_o[p] = 1'b0;
       end
-      wgnt_o = wgnt_o | wsel[b];
+    end
+    for (int unsigned b = 0; b < Banks; b++) begin
+      for (int unsigned p = 0; p < Writers; p++) wsel[b][p] = wgnt_o[p] && waddr_i[p][Aw-1 -: Bw] == Bw'(b);
     end
   end
 

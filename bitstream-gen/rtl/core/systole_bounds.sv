@@ -3,7 +3,7 @@
 // Checks the on-chip blocks of an instruction: each inside its memory, written rows not overlapping, and what MAP and ROW
 // write equal to what they read or apart from it.
 //
-// Blocks are checked one after another, about 6 cycles each. Two blocks of MAP that may overlap are swept row by row, at
+// Blocks are checked one after another, about 7 cycles each. Two blocks of MAP that may overlap are swept row by row, at
 // most one cycle for each row of both; blocks whose outlines are apart, or that are the same, cost nothing. start_i loads
 // the instruction, which keeps the operand rules and stays stable until done_o.
 
@@ -23,6 +23,7 @@ module systole_bounds
 );
 
   typedef enum logic [1:0] {SpaceSpad, SpaceAcc, SpaceParam, SpaceRow} space_e;
+  typedef enum logic [2:0] {KindNone, KindLoad, KindStore, KindGemm, KindMap, KindRow} kind_e;
 
   typedef struct packed {
     logic        used;
@@ -31,7 +32,7 @@ module systole_bounds
     logic [15:0] base;
     logic [15:0] stride;
     logic [15:0] rows;
-    logic [15:0] words;
+    logic [15:0] cols;
   } block_t;
 
   typedef enum logic [2:0] {StIdle, StBlock, StWait, StJudge, StPair, StSweep, StDone} state_e;
@@ -84,52 +85,64 @@ module systole_bounds
 
   block_t      block, block_q;
   logic [2:0]  index_q;
-  logic [15:0] map_words;
-  logic        row_stage, has_output, to_spad;
-  space_e      map_src, map_dst;
+  logic [15:0] map_words_q;
+  logic        row_stage, has_output, has_stat;
+  space_e      load_space, store_space, map_src, map_dst;
+  kind_e       kind;
 
-  assign map_words  = words_of(map.cols);
-  assign row_stage  = map.row_sub || map.row_scale;
-  assign has_output = map.output_code != OutputNone;
-  assign to_spad    = map.output_code == OutputSpadI8;
-  assign map_src    = map.src_spad ? SpaceSpad : SpaceAcc;
-  assign map_dst    = to_spad ? SpaceSpad : SpaceAcc;
+  // The instruction came cycles before the start: what is decoded of it can have a register.
+  always_ff @(posedge clk_i) begin
+    unique case (inst_i[7:0])
+      OpLoad:  kind <= KindLoad;
+      OpStore: kind <= KindStore;
+      OpGemm:  kind <= KindGemm;
+      OpMap:   kind <= KindMap;
+      OpRow:   kind <= KindRow;
+      default: kind <= KindNone;
+    endcase
+    row_stage   <= map.row_sub || map.row_scale;
+    has_output  <= map.output_code != OutputNone;
+    has_stat    <= map.stat != StatNone;
+    load_space  <= space_of(load.memory);
+    store_space <= space_of(store.memory);
+    map_src     <= map.src_spad ? SpaceSpad : SpaceAcc;
+    map_dst     <= map.output_code == OutputSpadI8 ? SpaceSpad : SpaceAcc;
+  end
 
   always_comb begin
     block = '0;
-    unique case (inst_i[7:0])
-      OpLoad: begin
+    unique case (kind)
+      KindLoad: begin
         if (index_q == 3'd0) begin
-          block = '{1'b1, 1'b1, space_of(load.memory), load.dst, load.dst_stride, load.rows, words_of(load.cols)};
+          block = '{1'b1, 1'b1, load_space, load.dst, load.dst_stride, load.rows, load.cols};
         end
       end
-      OpStore: begin
+      KindStore: begin
         if (index_q == 3'd0) begin
-          block = '{1'b1, 1'b0, space_of(store.memory), store.src, store.src_stride, store.rows,
-                    words_of(store.cols)};
+          block = '{1'b1, 1'b0, store_space, store.src, store.src_stride, store.rows, store.cols};
         end
       end
-      OpGemm: begin
+      KindGemm: begin
         unique case (index_q)
-          3'd0: block = '{1'b1, 1'b0, SpaceSpad, gemm.a, gemm.a_stride, gemm.m, words_of(gemm.k)};
+          3'd0: block = '{1'b1, 1'b0, SpaceSpad, gemm.a, gemm.a_stride, gemm.m, gemm.k};
           3'd1: block = '{1'b1, 1'b0, SpaceSpad, gemm.b, gemm.b_stride, gemm.transpose_b ? gemm.n : gemm.k,
-                          words_of(gemm.transpose_b ? gemm.k : gemm.n)};
-          3'd2: block = '{1'b1, 1'b1, SpaceAcc, gemm.c, gemm.c_stride, gemm.m, words_of(gemm.n)};
+                          gemm.transpose_b ? gemm.k : gemm.n};
+          3'd2: block = '{1'b1, 1'b1, SpaceAcc, gemm.c, gemm.c_stride, gemm.m, gemm.n};
           default: ;
         endcase
       end
-      OpMap: begin
+      KindMap: begin
         unique case (index_q)
-          3'd0: block = '{1'b1, 1'b0, map_src, map.src, map.src_stride, map.rows, map_words};
-          3'd1: block = '{has_output, 1'b1, map_dst, map.dst, map.dst_stride, map.rows, map_words};
-          3'd2: block = '{map.add, 1'b0, SpaceAcc, map.aux, map.src_stride, map.rows, map_words};
-          3'd3: block = '{map.channel, 1'b0, SpaceParam, map.param, 16'd0, 16'd1, map.broadcast ? 16'd1 : map_words};
+          3'd0: block = '{1'b1, 1'b0, map_src, map.src, map.src_stride, map.rows, map.cols};
+          3'd1: block = '{has_output, 1'b1, map_dst, map.dst, map.dst_stride, map.rows, map.cols};
+          3'd2: block = '{map.add, 1'b0, SpaceAcc, map.aux, map.src_stride, map.rows, map.cols};
+          3'd3: block = '{map.channel, 1'b0, SpaceParam, map.param, 16'd0, 16'd1, map.broadcast ? 16'd1 : map.cols};
           3'd4: block = '{row_stage, 1'b0, SpaceRow, map.row_in, 16'd1, map.rows, 16'd1};
-          3'd5: block = '{map.stat != StatNone, 1'b1, SpaceRow, map.row_out, 16'd1, map.rows, 16'd1};
+          3'd5: block = '{has_stat, 1'b1, SpaceRow, map.row_out, 16'd1, map.rows, 16'd1};
           default: ;
         endcase
       end
-      OpRow: begin
+      KindRow: begin
         unique case (index_q)
           3'd0: block = '{1'b1, 1'b0, SpaceRow, row.src, 16'd1, row.rows, 16'd1};
           3'd1: block = '{1'b1, 1'b1, SpaceRow, row.dst, 16'd1, row.rows, 16'd1};
@@ -141,14 +154,17 @@ module systole_bounds
   end
 
   //////////////////////////////////////////////////////////////////////////////
-  // Bounds: base + (rows - 1) * stride + words, and the stride of written rows.
+  // Bounds: base + (rows - 1) * stride + words, and the stride of written rows. What needs no product is worked out while
+  // the multiplier is busy, each sum and comparison in a cycle of its own.
   //////////////////////////////////////////////////////////////////////////////
 
   state_e             state_q;
-  logic [1:0]         wait_q;
+  logic [2:0]         wait_q;
   logic signed [34:0] span;
-  logic [33:0]        block_end, block_end_q;
-  logic               beyond, overlapping_rows;
+  logic [33:0]        block_end_q;
+  logic [15:0]        words_q;
+  logic [16:0]        base_words_q;
+  logic               beyond_q, base_beyond_q, overlapping_rows_q;
   cause_e             fault_q;
   logic [15:0]        address_q;
 
@@ -162,43 +178,54 @@ module systole_bounds
     .p_o(span)
   );
 
-  assign block_end        = span[33:0] + 34'(block_q.base) + 34'(block_q.words);
-  always_ff @(posedge clk_i) block_end_q <= block_end;
-
-  assign beyond           = block_end_q > 34'(capacity(block_q.space));
-  assign overlapping_rows = block_q.writes && block_q.rows > 16'd1 && block_q.stride < block_q.words;
+  always_ff @(posedge clk_i) begin
+    words_q            <= words_of(block_q.cols);
+    base_words_q       <= 17'(block_q.base) + 17'(words_q);
+    block_end_q        <= span[33:0] + 34'(base_words_q);
+    beyond_q           <= block_end_q > 34'(capacity(block_q.space));
+    base_beyond_q      <= 17'(block_q.base) > capacity(block_q.space);
+    overlapping_rows_q <= block_q.writes && block_q.rows > 16'd1 && block_q.stride < words_q;
+  end
 
   //////////////////////////////////////////////////////////////////////////////
   // Pairs of a written and a read block.
   //////////////////////////////////////////////////////////////////////////////
 
-  // Pair 0: MAP's output and source; 1: output and addend; 2: ROW entries of MAP or ROW.
-  logic [1:0]  pair_q;
-  logic        map_pair, same, rows_meet;
+  // Pair 0: MAP's output and source; 1: output and addend; 2: ROW entries of MAP or ROW. The instruction has been stable
+  // for many cycles when the pairs are looked at.
+  logic [1:0]  pair_q, map_pair_q, same_q;
+  logic        rows_meet, rows_meet_q;
   logic [15:0] read_base, entry_read, entry_write, entry_rows;
-  logic [16:0] w_start_q, r_start_q;
+  logic [16:0] w_start_q, r_start_q, w_end_q, r_end_q;
   logic [15:0] w_left_q, r_left_q;
-  logic [16:0] w_end, r_end;
-  logic        meet;
+  logic        meet, written_first;
 
-  assign read_base = pair_q == 2'd0 ? map.src : map.aux;
-  assign map_pair  = inst_i[7:0] == OpMap && has_output
-                  && (pair_q == 2'd0 ? map_src == map_dst : map.add && map_dst == SpaceAcc);
-  assign same      = map.dst == read_base && (map.dst_stride == map.src_stride || map.rows == 16'd1);
-
-  assign entry_read  = inst_i[7:0] == OpMap ? map.row_in : row.src;
-  assign entry_write = inst_i[7:0] == OpMap ? map.row_out : row.dst;
-  assign entry_rows  = inst_i[7:0] == OpMap ? map.rows : row.rows;
+  assign read_base   = pair_q == 2'd0 ? map.src : map.aux;
+  assign entry_read  = kind == KindMap ? map.row_in : row.src;
+  assign entry_write = kind == KindMap ? map.row_out : row.dst;
+  assign entry_rows  = kind == KindMap ? map.rows : row.rows;
   always_comb begin
     rows_meet = 17'(entry_read) < 17'(entry_write) + 17'(entry_rows)
              && 17'(entry_write) < 17'(entry_read) + 17'(entry_rows);
-    if (inst_i[7:0] == OpMap) rows_meet = rows_meet && row_stage && map.stat != StatNone;
-    else rows_meet = rows_meet && inst_i[7:0] == OpRow && entry_read != entry_write;
+    if (kind == KindMap) rows_meet = rows_meet && row_stage && has_stat;
+    else rows_meet = rows_meet && kind == KindRow && entry_read != entry_write;
   end
 
-  assign w_end = w_start_q + 17'(map_words);
-  assign r_end = r_start_q + 17'(map_words);
-  assign meet  = w_start_q < r_end && r_start_q < w_end;
+  always_ff @(posedge clk_i) begin
+    map_words_q   <= words_of(map.cols);
+    map_pair_q[0] <= kind == KindMap && has_output && map_src == map_dst;
+    map_pair_q[1] <= kind == KindMap && has_output && map.add && map_dst == SpaceAcc;
+    same_q[0]     <= map.dst == map.src && (map.dst_stride == map.src_stride || map.rows == 16'd1);
+    same_q[1]     <= map.dst == map.aux && (map.dst_stride == map.src_stride || map.rows == 16'd1);
+    rows_meet_q   <= rows_meet;
+  end
+
+  // Differences whose sign is the comparison: a carry chain is the shortest way there.
+  logic [17:0] start_less, end_less;
+  assign start_less    = {1'b0, w_start_q} - {1'b0, r_end_q};
+  assign end_less      = {1'b0, r_start_q} - {1'b0, w_end_q};
+  assign meet          = start_less[17] && end_less[17];
+  assign written_first = !end_less[17];
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) state_q <= StIdle;
@@ -207,18 +234,18 @@ module systole_bounds
       unique case (state_q)
         StIdle:  if (start_i) state_q <= StBlock;
         StBlock: state_q <= block.used ? StWait : (index_q == 3'd5) ? StPair : StBlock;
-        StWait:  if (wait_q == 2'd3) state_q <= StJudge;
+        StWait:  if (wait_q == 3'd4) state_q <= StJudge;
         StJudge: begin
-          if (beyond || overlapping_rows) state_q <= StDone;
+          if (beyond_q || overlapping_rows_q) state_q <= StDone;
           else state_q <= (index_q == 3'd5) ? StPair : StBlock;
         end
         StPair: begin
           if (pair_q == 2'd2) state_q <= StDone;
-          else if (map_pair && !same) state_q <= StSweep;
+          else if (map_pair_q[pair_q[0]] && !same_q[pair_q[0]]) state_q <= StSweep;
         end
         StSweep: begin
           if (meet) state_q <= StDone;
-          else if ((w_end <= r_start_q ? w_left_q : r_left_q) == 16'd1) state_q <= StPair;
+          else if (written_first ? w_left_q == 16'd1 : r_left_q == 16'd1) state_q <= StPair;
         end
         StDone:  state_q <= StIdle;
         default: state_q <= StIdle;
@@ -239,14 +266,13 @@ module systole_bounds
         wait_q  <= '0;
         if (!block.used) index_q <= index_q + 3'd1;
       end
-      StWait: wait_q <= wait_q + 2'd1;
+      StWait: wait_q <= wait_q + 3'd1;
       StJudge: begin
         index_q <= index_q + 3'd1;
-        if (beyond) begin
+        if (beyond_q) begin
           fault_q   <= bounds_cause(block_q.space);
-          address_q <= 17'(block_q.base) > capacity(block_q.space) ? block_q.base
-                     : 16'(capacity(block_q.space));
-        end else if (overlapping_rows) begin
+          address_q <= base_beyond_q ? block_q.base : 16'(capacity(block_q.space));
+        end else if (overlapping_rows_q) begin
           fault_q <= CauseIllegalOperand;
         end
       end
@@ -254,17 +280,21 @@ module systole_bounds
         pair_q    <= pair_q + 2'd1;
         w_start_q <= 17'(map.dst);
         r_start_q <= 17'(read_base);
+        w_end_q   <= 17'(map.dst) + 17'(map_words_q);
+        r_end_q   <= 17'(read_base) + 17'(map_words_q);
         w_left_q  <= map.rows;
         r_left_q  <= map.rows;
-        if (pair_q == 2'd2 && rows_meet) fault_q <= CauseIllegalOperand;
+        if (pair_q == 2'd2 && rows_meet_q) fault_q <= CauseIllegalOperand;
       end
       StSweep: begin
         if (meet) fault_q <= CauseIllegalOperand;
-        if (w_end <= r_start_q) begin
+        if (written_first) begin
           w_start_q <= w_start_q + 17'(map.dst_stride);
+          w_end_q   <= w_end_q + 17'(map.dst_stride);
           w_left_q  <= w_left_q - 16'd1;
         end else begin
           r_start_q <= r_start_q + 17'(map.src_stride);
+          r_end_q   <= r_end_q + 17'(map.src_stride);
           r_left_q  <= r_left_q - 16'd1;
         end
       end
@@ -277,6 +307,6 @@ module systole_bounds
   assign address_o = address_q;
 
   logic unused_bits;
-  assign unused_bits = ^{load, store, gemm, map, row, span[34], block_q.used};
+  assign unused_bits = ^{load, store, gemm, map, row, span[34], block_q.used, start_less[16:0], end_less[16:0]};
 
 endmodule

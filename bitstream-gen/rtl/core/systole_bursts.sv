@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// Cuts rows in DRAM into AXI bursts of at most MaxBeats that do not cross a 4 KiB boundary.
+// Cuts rows in DRAM into AXI bursts of at most MaxBeats (a power of two) that do not cross a 4 KiB
+// boundary. Beats are counted less one, as AXI does.
 //
 // start_i loads the block; then one burst is offered at a time, every other cycle at best. idle_o rises when the last
 // burst was taken.
@@ -28,27 +29,27 @@ module systole_bursts
 );
 
   localparam int unsigned BusShift = $clog2(BusBytes);
+  localparam int unsigned Mw = $clog2(MaxBeats);
 
-  logic        busy_q, offer_q, last_burst;
+  logic        busy_q, offer_q, last_q;
   logic [63:0] addr_q, next_row_q;
   logic [15:0] rows_q;
-  logic [16:0] left_q, beats;
-  logic [12:0] room;
-  logic [7:0]  len_q;
+  logic [16:0] left_q, row_left_q;
+  logic        left_many;
+  logic [Mw-1:0] room, beats, len_q;
 
-  // Beats up to the boundary, and how many of them this burst takes.
-  assign room = (13'd4096 - {1'b0, addr_q[11:0]}) >> BusShift;
+  // Up to the boundary there are MaxBeats or more, unless all upper address bits inside the page are ones.
+  assign room      = (&addr_q[11:BusShift+Mw]) ? ~addr_q[BusShift +: Mw] : '1;
+  assign left_many = left_q[16:Mw] != '0;
   always_comb begin
-    beats = left_q;
-    if (beats > 17'(room)) beats = 17'(room);
-    if (beats > 17'(MaxBeats)) beats = 17'(MaxBeats);
+    beats = left_many ? '1 : left_q[Mw-1:0];
+    if (room < beats) beats = room;
   end
 
-  assign last_burst = left_q == 17'(len_q) + 17'd1;
   assign idle_o     = !busy_q;
   assign valid_o    = offer_q;
   assign addr_o     = addr_q;
-  assign len_o      = len_q;
+  assign len_o      = 8'(len_q);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -62,24 +63,26 @@ module systole_bursts
       offer_q <= 1'b0;
     end else if (busy_q) begin
       offer_q <= !offer_q || !ready_i;
-      if (offer_q && ready_i && last_burst && rows_q == 16'd1) busy_q <= 1'b0;
+      if (offer_q && ready_i && last_q && rows_q == 16'd1) busy_q <= 1'b0;
     end
   end
 
   always_ff @(posedge clk_i) begin
+    row_left_q <= beats_i - 17'd1;
     if (start_i) begin
       addr_q     <= addr_i;
       next_row_q <= addr_i + 64'(pitch_i);
       rows_q     <= rows_i;
-      left_q     <= beats_i;
+      left_q     <= beats_i - 17'd1;
     end else if (busy_q && !offer_q) begin
-      len_q <= 8'(beats - 17'd1);
+      len_q  <= beats;
+      last_q <= !left_many && left_q[Mw-1:0] <= room;
     end else if (offer_q && ready_i) begin
-      if (last_burst) begin
+      if (last_q) begin
         addr_q     <= next_row_q;
         next_row_q <= next_row_q + 64'(pitch_i);
         rows_q     <= rows_q - 16'd1;
-        left_q     <= beats_i;
+        left_q     <= row_left_q;
       end else begin
         addr_q <= addr_q + ((64'(len_q) + 64'd1) << BusShift);
         left_q <= left_q - 17'(len_q) - 17'd1;

@@ -62,7 +62,7 @@ module systole_engine
   localparam int unsigned RegionsBeats = NumRegions * RegionBytes / BusBytes;
 
   typedef enum logic [3:0] {
-    StIdle, StReadSlot, StCheck, StReadRegions, StStart, StRun, StStop, StComplete, StHalt
+    StIdle, StReadSlot, StCompare, StCheck, StReadRegions, StStart, StRun, StStop, StComplete, StHalt
   } state_e;
 
   state_e      state_q;
@@ -80,8 +80,8 @@ module systole_engine
   // Rings.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic [63:0] sq_base, cq_base, slot_addr, read_addr;
-  logic        sq_sound, cq_sound, pending, cq_full;
+  logic [63:0] sq_base, cq_base, slot_addr_q, read_addr;
+  logic        sq_sound_q, cq_sound_q, pending_q, cq_full_q, settled_q;
   logic [31:0] cq_next, sq_next;
 
   function automatic logic ring_sound(logic [31:0] size, logic [31:0] head, logic [31:0] tail, logic [5:0] base);
@@ -91,16 +91,27 @@ module systole_engine
 
   assign sq_base  = {reg_i.sq_base_hi, reg_i.sq_base_lo};
   assign cq_base  = {reg_i.cq_base_hi, reg_i.cq_base_lo};
-  assign sq_sound = ring_sound(reg_i.sq_size, sq_head_o, reg_i.sq_tail, sq_base[5:0]);
-  assign cq_sound = ring_sound(reg_i.cq_size, reg_i.cq_head, cq_tail_o, cq_base[5:0]);
   assign sq_next  = (sq_head_o + 32'd1) & (reg_i.sq_size - 32'd1);
   assign cq_next  = (cq_tail_o + 32'd1) & (reg_i.cq_size - 32'd1);
-  assign pending  = reg_i.control[0] && sq_head_o != reg_i.sq_tail;
-  assign cq_full  = cq_next == reg_i.cq_head;
+
+  // What the rings' registers say is worked out a cycle ahead. After a change by the engine itself, a cycle passes before
+  // it is looked at.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) settled_q <= 1'b0;
+    else settled_q <= state_q == StIdle && !clear_indices_o;
+  end
+
+  always_ff @(posedge clk_i) begin
+    sq_sound_q     <= ring_sound(reg_i.sq_size, sq_head_o, reg_i.sq_tail, sq_base[5:0]);
+    cq_sound_q     <= ring_sound(reg_i.cq_size, reg_i.cq_head, cq_tail_o, cq_base[5:0]);
+    pending_q      <= reg_i.control[0] && sq_head_o != reg_i.sq_tail;
+    cq_full_q      <= cq_next == reg_i.cq_head;
+    slot_addr_q    <= sq_base + (64'(sq_head_q) << $clog2(SubmissionBytes));
+    record_addr_o  <= cq_base + (64'(cq_tail_q) << $clog2(CompletionBytes));
+  end
 
   assign sq_head_o = 32'(sq_head_q);
   assign cq_tail_o = 32'(cq_tail_q);
-  assign slot_addr = sq_base + (64'(sq_head_q) << $clog2(SubmissionBytes));
 
   //////////////////////////////////////////////////////////////////////////////
   // Reads of the slot and of the region table.
@@ -108,11 +119,12 @@ module systole_engine
 
   logic [SubmissionBeats-1:0][8*BusBytes-1:0] submission_q;
   logic [RegionsBeats-1:0][8*BusBytes-1:0]    regions_q;
-  logic                                       unused_bursts_idle;
+  logic                                       unused_bursts_idle, rvalid_q, rerror_q;
+  logic [8*BusBytes-1:0]                      rdata_q;
 
   assign submission_o = submission_t'(submission_q);
   assign regions_o    = regions_q;
-  assign read_addr    = state_q == StCheck ? submission_o.regions : slot_addr;
+  assign read_addr    = state_q == StCheck ? submission_o.regions : slot_addr_q;
 
   systole_bursts u_bursts (
     .clk_i,
@@ -130,38 +142,46 @@ module systole_engine
     .len_o  (req_len_o)
   );
 
-  assign read_end = rvalid_i
+  // A beat goes to hundreds of registers, so it gets one of its own first.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) rvalid_q <= 1'b0;
+    else rvalid_q <= rvalid_i;
+  end
+
+  always_ff @(posedge clk_i) begin
+    rdata_q  <= rdata_i;
+    rerror_q <= rerror_i;
+  end
+
+  assign read_end = rvalid_q
                  && beat_q == (state_q == StReadSlot ? 8'(SubmissionBeats - 1) : 8'(RegionsBeats - 1));
 
   always_ff @(posedge clk_i) begin
     if (read_start) begin
       beat_q       <= '0;
       read_error_q <= 1'b0;
-    end else if (rvalid_i) begin
+    end else if (rvalid_q) begin
       beat_q       <= beat_q + 8'd1;
-      read_error_q <= read_error_q || rerror_i;
+      read_error_q <= read_error_q || rerror_q;
     end
-    for (int unsigned b = 0; b < SubmissionBeats; b++) begin
-      if (state_q == StReadSlot && rvalid_i && beat_q == 8'(b)) submission_q[b] <= rdata_i;
-    end
-    for (int unsigned b = 0; b < RegionsBeats; b++) begin
-      if (state_q == StReadRegions && rvalid_i && beat_q == 8'(b)) regions_q[b] <= rdata_i;
-    end
+    // The first beat ends at the bottom.
+    if (state_q == StReadSlot && rvalid_q) submission_q <= {rdata_q, submission_q[SubmissionBeats-1:1]};
+    if (state_q == StReadRegions && rvalid_q) regions_q <= {rdata_q, regions_q[RegionsBeats-1:1]};
   end
 
   //////////////////////////////////////////////////////////////////////////////
   // States.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic        take, ring_fault, refused, watchdog_hit, stop_now, completed, halt_now;
-  cause_e      check_cause;
-  logic [63:0] check_address;
-  logic [31:0] limit;
+  logic        take, ring_fault, refused, watchdog_hit_q, stop_now, completed, halt_now;
+  cause_e      check_cause, check_cause_q;
+  logic [63:0] check_address, check_address_q;
+  logic [31:0] limit_q;
 
-  assign take       = state_q == StIdle && !reset_q && pending;
-  assign ring_fault = take && (!sq_sound || !cq_sound);
-  assign full_o     = take && sq_sound && cq_sound && cq_full;
-  assign read_start = (take && !ring_fault && !cq_full) || (state_q == StCheck && !refused);
+  assign take       = settled_q && state_q == StIdle && !reset_q && pending_q;
+  assign ring_fault = take && (!sq_sound_q || !cq_sound_q);
+  assign full_o     = take && sq_sound_q && cq_sound_q && cq_full_q;
+  assign read_start = (take && !ring_fault && !cq_full_q) || (state_q == StCheck && !refused);
 
   always_comb begin
     check_cause   = CauseNone;
@@ -176,13 +196,11 @@ module systole_engine
     end else if (submission_o.instructions == '0) check_cause = CauseProgramEnd;
   end
 
-  assign refused      = check_cause != CauseNone;
-  assign limit        = submission_o.watchdog != '0 ? submission_o.watchdog : reg_i.watchdog;
-  assign watchdog_hit = limit != '0 && cycles_q >= 64'(limit);
-  assign stop_now     = finished_i || stop_cause_i != CauseNone || watchdog_hit || reset_q;
+  assign refused      = check_cause_q != CauseNone;
+  assign stop_now     = finished_i || stop_cause_i != CauseNone || watchdog_hit_q || reset_q;
   assign completed    = state_q == StComplete && record_done_i;
   assign halt_now     = ring_fault || (completed && record_error_i)
-                     || (state_q == StReadSlot && read_end && (read_error_q || rerror_i));
+                     || (state_q == StReadSlot && read_end && (read_error_q || rerror_q));
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -196,9 +214,10 @@ module systole_engine
           if (ring_fault) state_q <= StHalt;
           else if (read_start) state_q <= StReadSlot;
         end
-        StReadSlot:    if (read_end) state_q <= halt_now ? StHalt : StCheck;
+        StReadSlot:    if (read_end) state_q <= halt_now ? StHalt : StCompare;
+        StCompare:     state_q <= StCheck;
         StCheck:       state_q <= refused ? StComplete : StReadRegions;
-        StReadRegions: if (read_end) state_q <= (read_error_q || rerror_i) ? StComplete : StStart;
+        StReadRegions: if (read_end) state_q <= (read_error_q || rerror_q) ? StComplete : StStart;
         StStart:       state_q <= StRun;
         StRun:         if (stop_now) state_q <= StStop;
         StStop:        if (stop_q == '0 && bus_idle_i) state_q <= StComplete;
@@ -210,17 +229,21 @@ module systole_engine
   end
 
   always_ff @(posedge clk_i) begin
+    check_cause_q   <= check_cause;
+    check_address_q <= check_address;
+    limit_q         <= submission_o.watchdog != '0 ? submission_o.watchdog : reg_i.watchdog;
+    watchdog_hit_q  <= limit_q != '0 && cycles_q >= 64'(limit_q);
     if (state_q == StRun) stop_q <= 7'd64;
     else if (stop_q != '0) stop_q <= stop_q - 7'd1;
     if (state_q == StStart) cycles_q <= '0;
     else if (state_q == StRun) cycles_q <= cycles_q + 64'd1;
     else if (state_q == StCheck) cycles_q <= '0;
     if (state_q == StCheck) begin
-      cause_q       <= check_cause;
+      cause_q       <= check_cause_q;
       unit_q        <= UnitControl;
       instruction_q <= '0;
-      address_q     <= check_address;
-    end else if (state_q == StReadRegions && (read_error_q || rerror_i)) begin
+      address_q     <= check_address_q;
+    end else if (state_q == StReadRegions && (read_error_q || rerror_q)) begin
       cause_q   <= CauseBusError;
       address_q <= submission_o.regions;
     end else if (state_q == StRun && stop_now) begin
@@ -234,7 +257,7 @@ module systole_engine
         instruction_q <= stop_instruction_i;
         address_q     <= stop_address_i;
       end else if (!finished_i) begin
-        cause_q       <= watchdog_hit ? CauseWatchdog : CauseAborted;
+        cause_q       <= watchdog_hit_q ? CauseWatchdog : CauseAborted;
         instruction_q <= stop_instruction_i;
       end
     end
@@ -250,7 +273,6 @@ module systole_engine
   //////////////////////////////////////////////////////////////////////////////
 
   assign record_valid_o = state_q == StComplete;
-  assign record_addr_o  = cq_base + (64'(cq_tail_q) << $clog2(CompletionBytes));
   assign record_o       = '{id: submission_o.id, cause: cause_q, unit: unit_q, phase: 16'(phase_q),
                             instruction: instruction_q, address: address_q, cycles: cycles_q};
 
@@ -292,7 +314,7 @@ module systole_engine
       if (halt_now) begin
         fault_o             <= {16'b0, UnitControl, ring_fault ? CauseRingMalformed : CauseBusError};
         fault_instruction_o <= '0;
-        fault_address_o     <= ring_fault ? (sq_sound ? cq_base : sq_base) : completed ? record_addr_o : slot_addr;
+        fault_address_o     <= ring_fault ? (sq_sound_q ? cq_base : sq_base) : completed ? record_addr_o : slot_addr_q;
       end else begin
         fault_o             <= {16'b0, unit_q, cause_q};
         fault_instruction_o <= instruction_q;

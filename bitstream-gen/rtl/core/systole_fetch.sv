@@ -42,7 +42,8 @@ module systole_fetch
   logic               offer_q;
   logic [2:0]         chunk, chunk_q;
   logic [2:0]         to_boundary;
-  logic               taken, inst_end, error_q, fifo_wready;
+  logic               taken, inst_end, error_q, fifo_wready, rvalid_q, rerror_q;
+  logic [8*BusBytes-1:0] rdata_q;
   logic [InstructionBits-1:0] inst;
   logic [$clog2(Depth):0]     unused_level;
 
@@ -78,17 +79,27 @@ module systole_fetch
     if (!offer_q) chunk_q <= chunk;
   end
 
-  // Beats to instructions.
+  // Beats to instructions. There is always room, so a beat can have a register before it is spread.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) rvalid_q <= 1'b0;
+    else rvalid_q <= rvalid_i && !clr_i;
+  end
+
+  always_ff @(posedge clk_i) begin
+    rdata_q  <= rdata_i;
+    rerror_q <= rerror_i;
+  end
+
   if (Beats == 1) begin : g_whole
-    assign inst     = rdata_i;
-    assign inst_end = rvalid_i;
+    assign inst     = rdata_q;
+    assign inst_end = rvalid_q;
     assign error_q  = 1'b0;
   end else begin : g_parts
     logic [BeatsLog-1:0]                part_q;
     logic [Beats-2:0][8*BusBytes-1:0]   parts_q;
 
-    assign inst     = {rdata_i, parts_q};
-    assign inst_end = rvalid_i && part_q == BeatsLog'(Beats - 1);
+    assign inst     = {rdata_q, parts_q};
+    assign inst_end = rvalid_q && part_q == BeatsLog'(Beats - 1);
 
     always_ff @(posedge clk_i or negedge rst_ni) begin
       if (!rst_ni) begin
@@ -97,15 +108,15 @@ module systole_fetch
       end else if (clr_i) begin
         part_q  <= '0;
         error_q <= 1'b0;
-      end else if (rvalid_i) begin
+      end else if (rvalid_q) begin
         part_q  <= part_q + 1'b1;
-        error_q <= !inst_end && (error_q || rerror_i);
+        error_q <= !inst_end && (error_q || rerror_q);
       end
     end
 
     always_ff @(posedge clk_i) begin
       for (int unsigned p = 0; p + 1 < Beats; p++) begin
-        if (rvalid_i && part_q == BeatsLog'(p)) parts_q[p] <= rdata_i;
+        if (rvalid_q && part_q == BeatsLog'(p)) parts_q[p] <= rdata_q;
       end
     end
   end
@@ -119,7 +130,7 @@ module systole_fetch
     .clr_i,
     .wvalid_i(inst_end),
     .wready_o(fifo_wready),
-    .wdata_i ({error_q || rerror_i, inst}),
+    .wdata_i ({error_q || rerror_q, inst}),
     .rvalid_o(valid_o),
     .rready_i(ready_i),
     .rdata_o ({error_o, inst_o}),

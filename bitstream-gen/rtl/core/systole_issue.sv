@@ -3,9 +3,11 @@
 // The queue of one unit: holds its instructions, starts them when their semaphores are met and the unit is ready, posts
 // when they are done, counts cycles, and keeps trace records of tagged instructions until they are written.
 //
-// start_o comes one cycle after the grant; ready_i answers it from the next cycle on. inst_o is stable until the next
+// start_o comes two cycles after the grant; ready_i answers it from the next cycle on. inst_o is stable until the next
 // start. Up to four instructions are under way, trace records included; they end in the order of their start, at least
-// two cycles apart, and none ends in the cycle behind its start. index_o is the index of the one that ends next.
+// two cycles apart, and none ends in the cycle behind its start. index_o is the index of the one that ends next. The oldest
+// queued instruction waits in a register in front of the queue's RAM, from where its semaphores are judged; QueueDepth
+// counts it.
 
 module systole_issue
   import systole_pkg::*;
@@ -63,10 +65,11 @@ module systole_issue
     logic [63:0]              start;
   } flight_t;
 
-  logic                        head_valid, flight_ready, record, record_ready, room_q;
-  logic [InstructionBits-1:0]  head;
-  logic [31:0]                 head_index;
-  logic [$clog2(QueueDepth):0] unused_level;
+  logic                        next_valid, next_take, push, head_valid_q, empty_q, unused_wready;
+  logic                        busy_now_q, wait_now_q, stall_now_q, granted_q, flight_ready, room_q, record, record_ready;
+  logic [InstructionBits-1:0]  next, head_q;
+  logic [31:0]                 next_index, head_index_q;
+  logic [$clog2(QueueDepth):0] unused_level, count_q;
   logic [$clog2(Flights):0]    flights, records;
   flight_t                     flight, flight_q;
 
@@ -77,14 +80,18 @@ module systole_issue
     .clk_i,
     .rst_ni,
     .clr_i,
-    .wvalid_i(push_valid_i),
-    .wready_o(push_ready_o),
+    .wvalid_i(push),
+    .wready_o(unused_wready),
     .wdata_i ({push_inst_i, push_index_i}),
-    .rvalid_o(head_valid),
-    .rready_i(grant_i),
-    .rdata_o ({head, head_index}),
+    .rvalid_o(next_valid),
+    .rready_i(next_take),
+    .rdata_o ({next, next_index}),
     .level_o (unused_level)
   );
+
+  assign push         = push_valid_i && push_ready_o;
+  assign push_ready_o = !count_q[$clog2(QueueDepth)];
+  assign next_take    = !head_valid_q || granted_q;
 
   // Byte 2: tag, byte 4: wait mask, byte 6: post mask.
   prim_fifo #(
@@ -94,9 +101,9 @@ module systole_issue
     .clk_i,
     .rst_ni,
     .clr_i,
-    .wvalid_i(grant_i),
+    .wvalid_i(granted_q),
     .wready_o(flight_ready),
-    .wdata_i ({head[31:16], head[63:48], head_index, cycle_i}),
+    .wdata_i ({head_q[31:16], head_q[63:48], head_index_q, cycle_i}),
     .rvalid_o(busy_o),
     .rready_i(done_i),
     .rdata_o (flight),
@@ -119,11 +126,11 @@ module systole_issue
     .level_o (records)
   );
 
-  assign wait_mask_o  = head[47:32];
-  assign want_o       = head_valid && ready_i && room_q && !start_o;
+  assign wait_mask_o  = head_q[47:32];
+  assign want_o       = head_valid_q && ready_i && !granted_q && !start_o && room_q;
   assign waiting_o    = want_o && !met_i;
-  assign next_index_o = head_index;
-  assign empty_o      = !head_valid;
+  assign next_index_o = head_index_q;
+  assign empty_o      = empty_q;
   assign post_o       = busy_o && done_i;
   assign post_mask_o  = flight_q.post;
   assign index_o      = flight_q.index;
@@ -131,12 +138,33 @@ module systole_issue
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      start_o <= 1'b0;
-      room_q  <= 1'b0;
+      granted_q    <= 1'b0;
+      start_o      <= 1'b0;
+      head_valid_q <= 1'b0;
+      empty_q      <= 1'b1;
+      count_q      <= '0;
+      room_q       <= 1'b1;
+    end else if (clr_i) begin
+      granted_q    <= 1'b0;
+      start_o      <= 1'b0;
+      head_valid_q <= 1'b0;
+      empty_q      <= 1'b1;
+      count_q      <= '0;
+      room_q       <= 1'b1;
     end else begin
-      start_o <= grant_i && !clr_i;
-      // A grant counts from the next cycle on, when start_o holds the one after it back.
-      room_q  <= flights + records < ($clog2(Flights) + 1)'(Flights);
+      // The grant comes late in its cycle and moves hundreds of registers: it gets one of its own first.
+      granted_q <= grant_i;
+      start_o   <= granted_q;
+      if (next_take) head_valid_q <= next_valid;
+      if (push && !granted_q) begin
+        count_q <= count_q + 1'b1;
+        empty_q <= 1'b0;
+      end else if (!push && granted_q) begin
+        count_q <= count_q - 1'b1;
+        empty_q <= count_q == ($clog2(QueueDepth) + 1)'(1);
+      end
+      // An end makes a record in the same cycle, so only a grant makes more.
+      room_q <= flights + records + ($clog2(Flights) + 1)'(granted_q) < ($clog2(Flights) + 1)'(Flights);
     end
   end
 
@@ -144,7 +172,17 @@ module systole_issue
   // still shows what ended, which is what a fault of the post wants to know.
   always_ff @(posedge clk_i) begin
     flight_q <= flight;
-    if (grant_i) inst_o <= head;
+    if (granted_q) inst_o <= head_q;
+    if (next_take) begin
+      head_q       <= next;
+      head_index_q <= next_index;
+    end
+  end
+
+  // What is counted comes late in its cycle.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) {busy_now_q, wait_now_q, stall_now_q} <= '0;
+    else {busy_now_q, wait_now_q, stall_now_q} <= {busy_o, waiting_o, busy_o && stall_i};
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -157,15 +195,15 @@ module systole_issue
       wait_count_o  <= '0;
       stall_count_o <= '0;
     end else begin
-      if (busy_o) busy_count_o <= busy_count_o + 32'd1;
-      if (waiting_o) wait_count_o <= wait_count_o + 32'd1;
-      if (busy_o && stall_i) stall_count_o <= stall_count_o + 32'd1;
+      if (busy_now_q) busy_count_o <= busy_count_o + 32'd1;
+      if (wait_now_q) wait_count_o <= wait_count_o + 32'd1;
+      if (stall_now_q) stall_count_o <= stall_count_o + 32'd1;
     end
   end
 
   // Only a running instruction ends, as the one that was announced, and what starts or is recorded has its place.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) done_i |-> busy_o && flight_q == flight);
-  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) grant_i |-> want_o && flight_ready);
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) grant_i |-> want_o && flight_ready && flights + records < ($clog2(Flights) + 1)'(Flights));
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) record |-> record_ready);
 
 endmodule

@@ -123,15 +123,15 @@ module systole_load
   // Assembly of beats into words.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic                        active_q, full_q, last_q, beat, word_end, row_end, gnt, out_last;
+  logic                        active_q, full_q, last_q, beat, word_end, row_end_q, gnt, out_last_q;
   logic [2:0]                  beat_q, beat_max;
   logic [7:0][8*BusBytes-1:0]  word_q;
   logic [16:0]                 left_q;       // beats of the row still to come
   logic [15:0]                 cols_q;       // columns of the row still to come
   logic [15:0]                 rows_q, addr_q, row_addr_q;
   logic [31:0]                 row_offset_q;
-  logic [15:0]                 out_addr_q;
-  logic [N-1:0]                out_mask_q;
+  logic [15:0]                 word_addr_q;
+  logic [N-1:0]                word_mask_q;
 
   always_comb begin
     unique case (log_bytes)
@@ -144,12 +144,13 @@ module systole_load
 
   // A complete word moves on to a small FIFO in the cycle in which the first beat of the next one may come. The FIFO keeps
   // the memories' arbitration apart from the bus.
-  logic                        fifo_ready, push;
+  logic                        fifo_ready, push, beat_valid, beat_error, beats_ready;
+  logic [8*BusBytes-1:0]       beat_data;
+  logic [2:0]                  unused_beats;
+
   assign push     = full_q && fifo_ready;
-  assign rready_o = !active_q || !full_q || fifo_ready;
-  assign beat     = active_q && rvalid_i && rready_o;
-  assign row_end  = left_q == 17'd1;
-  assign word_end = row_end || beat_q == beat_max;
+  assign beat     = active_q && beat_valid && (!full_q || fifo_ready);
+  assign word_end = row_end_q || beat_q == beat_max;
   assign stall_o  = active_q && !beat;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -161,34 +162,56 @@ module systole_load
       full_q   <= 1'b0;
     end else begin
       if (check_ok_q) active_q <= 1'b1;
-      else if (gnt && out_last) active_q <= 1'b0;
+      else if (gnt && out_last_q) active_q <= 1'b0;
       if (beat && word_end) full_q <= 1'b1;
       else if (push) full_q <= 1'b0;
     end
   end
 
+  // Beats wait in a FIFO: whether there is room, and what a beat sets in motion, does not wait for the bus.
+  assign rready_o = !active_q || beats_ready;
+
+  prim_fifo #(
+    .Width(8 * BusBytes + 1),
+    .Depth(4)
+  ) u_beats (
+    .clk_i,
+    .rst_ni,
+    .clr_i,
+    .wvalid_i(rvalid_i && active_q),
+    .wready_o(beats_ready),
+    .wdata_i ({rerror_i, rdata_i}),
+    .rvalid_o(beat_valid),
+    .rready_i(beat),
+    .rdata_o ({beat_error, beat_data}),
+    .level_o (unused_beats)
+  );
+
   always_ff @(posedge clk_i) begin
     if (check_ok_q) begin
       beat_q       <= '0;
       left_q       <= row_beats_q;
+      row_end_q    <= row_beats_q == 17'd1;
       cols_q       <= inst_i.cols;
       rows_q       <= inst_i.rows;
       addr_q       <= inst_i.dst;
       row_addr_q   <= inst_i.dst;
       row_offset_q <= inst_i.offset;
     end else if (beat) begin
-      word_q[beat_q] <= rdata_i;
+      word_q[beat_q] <= beat_data;
       beat_q         <= word_end ? '0 : beat_q + 3'd1;
       left_q         <= left_q - 17'd1;
+      row_end_q      <= left_q == 17'd2;
       if (word_end) begin
-        out_addr_q <= addr_q;
-        addr_q     <= addr_q + 16'd1;
-        cols_q     <= cols_q - 16'(N);
-        last_q     <= row_end && rows_q == 16'd1;
-        for (int unsigned i = 0; i < N; i++) out_mask_q[i] <= cols_q > 16'(i);
+        word_addr_q <= addr_q;
+        addr_q      <= addr_q + 16'd1;
+        cols_q      <= cols_q - 16'(N);
+        last_q      <= row_end_q && rows_q == 16'd1;
+        for (int unsigned i = 0; i < N; i++) word_mask_q[i] <= cols_q > 16'(i);
       end
-      if (row_end) begin
+      if (row_end_q) begin
         left_q       <= row_beats_q;
+        row_end_q    <= row_beats_q == 17'd1;
         cols_q       <= inst_i.cols;
         rows_q       <= rows_q - 16'd1;
         addr_q       <= row_addr_q + inst_i.dst_stride;
@@ -202,66 +225,114 @@ module systole_load
   // Words to their memory.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic [8*N*8-1:0] word;
-  logic [15:0]      out_addr;
-  logic [N-1:0]     out_mask;
-  logic             out_valid;
-  logic [1:0]       unused_level;
+  logic [8*N*8-1:0]     word;
+  logic                 data_ready, next_valid, next_take, next_last, out_valid_q;
+  logic [15:0]          next_addr, out_addr_q;
+  logic                 to_spad_q, to_acc_q, to_param_q, half_words_q, unused_valid;
+  logic [1:0]           unused_ahead;
+  logic [2:0]           unused_level;
+  logic [N-1:0][7:0]    spad_word;
+  logic [N-1:0][31:0]   acc_word;
+  param_t [N-1:0]       param_word;
 
+  // Stable long before the first word comes.
+  always_ff @(posedge clk_i) begin
+    to_spad_q    <= inst_i.memory == MemorySpad;
+    to_acc_q     <= inst_i.memory == MemoryAcc;
+    to_param_q   <= inst_i.memory == MemoryParam;
+    half_words_q <= inst_i.format == FormatI16;
+  end
+
+  assign word = word_q;
+
+  always_comb begin
+    for (int unsigned i = 0; i < N; i++) begin
+      spad_word[i]  = word_mask_q[i] ? word[8*i +: 8] : '0;
+      param_word[i] = word_mask_q[i] ? param_t'({10'b0, word[64*i +: 54]}) : '0;
+      if (!word_mask_q[i]) acc_word[i] = '0;
+      else if (half_words_q) acc_word[i] = 32'(signed'(word[16*i +: 16]));
+      else acc_word[i] = word[32*i +: 32];
+    end
+  end
+
+  // Words and their addresses go side by side; the oldest address waits in a register, so that arbitration begins with the
+  // cycle, and what arbitration moves is little.
   prim_fifo #(
-    .Width(8 * N * 8 + 16 + N + 1),
+    .Width(16 + 1),
     .Depth(2)
-  ) u_out (
+  ) u_ahead (
     .clk_i,
     .rst_ni,
     .clr_i,
     .wvalid_i(full_q),
     .wready_o(fifo_ready),
-    .wdata_i ({last_q, out_mask_q, out_addr_q, word_q}),
-    .rvalid_o(out_valid),
+    .wdata_i ({last_q, word_addr_q}),
+    .rvalid_o(next_valid),
+    .rready_i(next_take),
+    .rdata_o ({next_last, next_addr}),
+    .level_o (unused_ahead)
+  );
+
+  prim_fifo #(
+    .Width(8 * N + 32 * N + $bits(param_t) * N),
+    .Depth(4)
+  ) u_out (
+    .clk_i,
+    .rst_ni,
+    .clr_i,
+    .wvalid_i(push),
+    .wready_o(data_ready),
+    .wdata_i ({spad_word, acc_word, param_word}),
+    .rvalid_o(unused_valid),
     .rready_i(gnt),
-    .rdata_o ({out_last, out_mask, out_addr, word}),
+    .rdata_o ({spad_wdata_o, acc_wdata_o, param_wdata_o}),
     .level_o (unused_level)
   );
 
-  assign gnt = param_we_o || (spad_wreq_o && spad_wgnt_i) || (acc_wreq_o && acc_wgnt_i);
+  assign gnt       = param_we_o || (spad_wreq_o && spad_wgnt_i) || (acc_wreq_o && acc_wgnt_i);
+  assign next_take = !out_valid_q || gnt;
 
-  always_comb begin
-    for (int unsigned i = 0; i < N; i++) begin
-      spad_wdata_o[i]  = out_mask[i] ? word[8*i +: 8] : '0;
-      param_wdata_o[i] = out_mask[i] ? param_t'({10'b0, word[64*i +: 54]}) : '0;
-      if (!out_mask[i]) acc_wdata_o[i] = '0;
-      else if (inst_i.format == FormatI16) acc_wdata_o[i] = 32'(signed'(word[16*i +: 16]));
-      else acc_wdata_o[i] = word[32*i +: 32];
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) out_valid_q <= 1'b0;
+    else if (clr_i) out_valid_q <= 1'b0;
+    else if (next_take) out_valid_q <= next_valid;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (next_take) begin
+      out_last_q <= next_last;
+      out_addr_q <= next_addr;
     end
   end
 
-  assign spad_wreq_o   = out_valid && inst_i.memory == MemorySpad;
-  assign acc_wreq_o    = out_valid && inst_i.memory == MemoryAcc;
-  assign param_we_o    = out_valid && inst_i.memory == MemoryParam;
-  assign spad_waddr_o  = out_addr[SpadAw-1:0];
-  assign acc_waddr_o   = out_addr[AccAw-1:0];
-  assign param_waddr_o = out_addr[ParamAw-1:0];
+  assign spad_wreq_o   = out_valid_q && to_spad_q;
+  assign acc_wreq_o    = out_valid_q && to_acc_q;
+  assign param_we_o    = out_valid_q && to_param_q;
+  assign spad_waddr_o  = out_addr_q[SpadAw-1:0];
+  assign acc_waddr_o   = out_addr_q[AccAw-1:0];
+  assign param_waddr_o = out_addr_q[ParamAw-1:0];
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) done_o <= 1'b0;
-    else done_o <= gnt && out_last && active_q && !clr_i;
+    else done_o <= gnt && out_last_q && active_q && !clr_i;
   end
 
-  always_comb begin
-    fault_o         = CauseNone;
-    fault_address_o = check_address;
-    if (check_done) fault_o = check_fault;
-    if (beat && rerror_i) begin
-      fault_o         = CauseBusError;
-      fault_address_o = 64'(row_offset_q);
-    end
+  // A fault is told a cycle late, and so long before done_o could be.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) fault_o <= CauseNone;
+    else if (clr_i) fault_o <= CauseNone;
+    else if (beat && beat_error) fault_o <= CauseBusError;
+    else fault_o <= check_done ? check_fault : CauseNone;
   end
+
+  always_ff @(posedge clk_i) fault_address_o <= active_q ? 64'(row_offset_q) : check_address;
 
   logic unused_bits;
-  assign unused_bits = ^{inst_i, word, row_beats[19:17], bursts_idle, out_addr};
+  assign unused_bits = ^{inst_i, word, row_beats[19:17], bursts_idle, out_addr_q};
 
   // Beats come only for what was asked.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) full_q |-> active_q);
+  // There are never more addresses under way than words have room.
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) push |-> data_ready);
 
 endmodule

@@ -24,6 +24,10 @@ module systole_round_shift #(
   logic signed [31:0]  max;
   logic                over, under;
 
+  // A copy for each instance, close to it: tools would join them if they might.
+  (* keep *) logic [1:0] width_q;
+  always_ff @(posedge clk_i) width_q <= width_i;
+
   always_ff @(posedge clk_i) begin
     // Stage 1 and 2: shift by multiples of 16, then by the rest.
     coarse_q     <= signed'({x_i, 1'b0}) >>> {shift_i[5:4], 4'b0};
@@ -38,7 +42,7 @@ module systole_round_shift #(
   end
 
   always_comb begin
-    unique case (width_i)
+    unique case (width_q)
       2'd0: begin
         max   = 32'sh0000_007f;
         over  = !sum_q[W] && sum_q[W-1:7] != '0;

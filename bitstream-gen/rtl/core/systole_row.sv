@@ -50,16 +50,19 @@ module systole_row
   logic [15:0]        numerator_q;  // normalized
   logic [5:0]         divisor_len_q, numerator_len_q;
   logic [32:0]        rest_q;
+  logic [33:0]        rest_less;
   logic [17:0]        quotient_q;
 
   // Root: remainder and root so far.
   logic [33:0]        root_rest_q, root_rest, root_trial;
+  logic [34:0]        root_less;
   logic [31:0]        root_q;
 
   // Mean: |256 a + count / 2| divided by count, rounded towards minus infinity.
   logic [40:0]        mean_num_q;
   logic [12:0]        mean_rest_q;
   logic [13:0]        mean_rest;
+  logic [14:0]        mean_less;
   logic [5:0]         mean_step_q;
   logic               mean_neg_q;
   logic signed [40:0] mean_centred, mean_centred_q;
@@ -71,12 +74,17 @@ module systole_row
   logic [31:0]        normal;
   logic [5:0]         normal_len;
   logic [16:0]        rounded, rounded_q;
-  logic signed [9:0]  exponent, exponent_q, shift_q;
+  logic signed [9:0]  exponent, exponent_q, lengths_q, shift_q;
   logic [21:0]        scale_q;
 
-  logic is_recip, is_rstd;
-  assign is_recip = inst_i.kind == RowKindRecip;
-  assign is_rstd  = inst_i.kind == RowKindRstd;
+  // Stable before the first entry is read.
+  logic is_recip, is_rstd, is_scale;
+
+  always_ff @(posedge clk_i) begin
+    is_recip <= inst_i.kind == RowKindRecip;
+    is_rstd  <= inst_i.kind == RowKindRstd;
+    is_scale <= inst_i.kind == RowKindScale;
+  end
 
   assign magnitude    = a_q[31] ? -a_q : a_q;
   assign mean_centred = {entry_q.a[31], entry_q.a, 8'b0} + 41'(inst_i.count[15:1]);
@@ -85,6 +93,10 @@ module systole_row
   assign mean_rest    = {mean_rest_q, mean_num_q[40]};
   assign root_rest    = {root_rest_q[31:0], moment_q[63:62]};
   assign root_trial   = {root_q, 2'b01};
+  // Differences whose sign is the comparison: one carry chain for both.
+  assign root_less    = {1'b0, root_rest} - {1'b0, root_trial};
+  assign rest_less    = {1'b0, rest_q} - {2'b0, divisor_q};
+  assign mean_less    = {1'b0, mean_rest} - {2'b0, inst_i.count[12:0]};
 
   always_comb begin
     if (mean_neg_q) mean = mean_num_q > 41'h80000000 ? 32'sh8000_0000 : -32'(mean_num_q);
@@ -92,16 +104,14 @@ module systole_row
   end
 
   always_comb begin
-    if (inst_i.kind == RowKindScale) begin
+    if (is_scale) begin
       normal     = divisor_q;
       normal_len = divisor_len_q;
       exponent   = -10'(inst_i.frac);
     end else begin
       normal     = quotient_q[17] ? {quotient_q, 14'b0} : {quotient_q[16:0], 15'b0};
       normal_len = quotient_q[17] ? 6'd18 : 6'd17;
-      exponent   = is_recip ? 10'sd17 - 10'(signed'({1'b0, numerator_len_q})) + 10'(signed'({1'b0, divisor_len_q}))
-                 : 10'sd57 - 10'(signed'({1'b0, numerator_len_q})) - 10'(signed'({1'b0, half_zeros_q}));
-      exponent   = exponent - 10'(inst_i.frac);
+      exponent   = lengths_q - 10'(inst_i.frac);
     end
     rounded = {1'b0, normal[31:16]} + 17'(normal[15]);
   end
@@ -125,10 +135,10 @@ module systole_row
         StSquare:    if (step_q == 6'd31) state_q <= StSettle;
         StSettle:    state_q <= moment_q == '0 ? StWrite : StNormalize;
         StNormalize: begin
-          if (numerator_q[15] || inst_i.kind == RowKindScale) begin
+          if (numerator_q[15] || is_scale) begin
             if (is_rstd && moment_q[63:62] != '0) state_q <= StRoot;
             else if (is_recip && divisor_q[31]) state_q <= StDivide;
-            else if (inst_i.kind == RowKindScale && divisor_q[31]) state_q <= StExponent;
+            else if (is_scale && divisor_q[31]) state_q <= StExponent;
           end
         end
         StRoot:      if (step_q == 6'd31) state_q <= StDivide;
@@ -140,6 +150,12 @@ module systole_row
         default:     state_q <= StIdle;
       endcase
     end
+  end
+
+  // The lengths are settled long before the quotient is.
+  always_ff @(posedge clk_i) begin
+    lengths_q <= is_recip ? 10'sd17 - 10'(signed'({1'b0, numerator_len_q})) + 10'(signed'({1'b0, divisor_len_q}))
+               : 10'sd57 - 10'(signed'({1'b0, numerator_len_q})) - 10'(signed'({1'b0, half_zeros_q}));
   end
 
   always_ff @(posedge clk_i) begin
@@ -208,17 +224,16 @@ module systole_row
       end
       StRoot: begin
         moment_q    <= {moment_q[61:0], 2'b0};
-        root_q      <= {root_q[30:0], root_rest >= root_trial};
-        root_rest_q <= root_rest >= root_trial ? root_rest - root_trial : root_rest;
+        root_q      <= {root_q[30:0], !root_less[34]};
+        root_rest_q <= root_less[34] ? root_rest : root_less[33:0];
         if (step_q == 6'd31) begin
-          divisor_q <= {root_q[30:0], root_rest >= root_trial};
+          divisor_q <= {root_q[30:0], !root_less[34]};
           step_q    <= '0;
         end
       end
       StDivide: begin
-        quotient_q <= {quotient_q[16:0], rest_q >= {1'b0, divisor_q}};
-        if (rest_q >= {1'b0, divisor_q}) rest_q <= {rest_q[31:0] - divisor_q, 1'b0};
-        else rest_q <= {rest_q[31:0], 1'b0};
+        quotient_q <= {quotient_q[16:0], !rest_less[33]};
+        rest_q     <= rest_less[33] ? {rest_q[31:0], 1'b0} : {rest_less[31:0], 1'b0};
       end
       // The operands stay from here on; each sum has a cycle of its own.
       StExponent: begin
@@ -253,8 +268,8 @@ module systole_row
       mean_step_q <= 6'd41;
     end else if (mean_step_q != '0) begin
       mean_step_q <= mean_step_q - 6'd1;
-      if (mean_rest >= {1'b0, inst_i.count[12:0]}) begin
-        mean_rest_q <= 13'(mean_rest - {1'b0, inst_i.count[12:0]});
+      if (!mean_less[14]) begin
+        mean_rest_q <= mean_less[12:0];
         mean_num_q  <= {mean_num_q[39:0], 1'b1};
       end else begin
         mean_rest_q <= mean_rest[12:0];
@@ -275,12 +290,12 @@ module systole_row
   end
 
   logic unused_bits;
-  assign unused_bits = ^{inst_i, root_rest_q[33:32], normal[14:0]};
+  assign unused_bits = ^{inst_i, root_rest_q[33:32], normal[14:0], rest_less[32], mean_less[13]};
 
   // The mean's 41 steps end before the root does.
   assert property (@(posedge clk_i) disable iff (!rst_ni) we_o && is_rstd |-> mean_step_q == '0 && !mean_start_q);
   // The quotient is normalized by construction.
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      state_q == StRound && inst_i.kind != RowKindScale |-> quotient_q[17:16] != '0);
+      state_q == StRound && !is_scale |-> quotient_q[17:16] != '0);
 
 endmodule

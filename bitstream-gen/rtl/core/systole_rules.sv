@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// Operand rules that need one instruction and no configuration (docs/isa.md, operand rules). Combinational.
+// Operand rules that need one instruction and no configuration (docs/isa.md, operand rules). legal_o follows the
+// instruction by one cycle.
 
 module systole_rules
   import systole_pkg::*;
 (
+  input  logic                       clk_i,
   input  logic [InstructionBits-1:0] inst_i,
   output logic                       legal_o
 );
@@ -45,7 +47,6 @@ module systole_rules
       MemoryAcc:  store_ok = store.format == FormatI16 || store.format == FormatI32;
       default:    store_ok = 1'b0;
     endcase
-    if (store.rows != 16'd1 && store.pitch < 32'(store_bytes)) store_ok = 1'b0;
   end
 
   assign gemm_ok = gemm.m != '0 && gemm.k != '0 && gemm.n != '0;
@@ -73,17 +74,29 @@ module systole_rules
                  && (is_rstd ? row.count != '0 && row.count <= 16'(MaxMoments) : row.count == '0 && row.eps == '0)
                  && (row.num != '0) == is_recip;
 
+  // Stored rows must not overlap in DRAM: that comparison has the second cycle for itself.
+  logic        legal, legal_q, rows_follow_q;
+  logic [19:0] store_bytes_q;
+
   always_comb begin
     unique case (inst_i[7:0])
-      OpEnd:   legal_o = inst_i[63:16] == '0;
-      OpLoad:  legal_o = dram_ok && load_ok;
-      OpStore: legal_o = dram_ok && store_ok;
-      OpGemm:  legal_o = gemm_ok;
-      OpMap:   legal_o = map_ok;
-      OpRow:   legal_o = row_ok;
-      default: legal_o = 1'b0;
+      OpEnd:   legal = inst_i[63:16] == '0;
+      OpLoad:  legal = dram_ok && load_ok;
+      OpStore: legal = dram_ok && store_ok;
+      OpGemm:  legal = gemm_ok;
+      OpMap:   legal = map_ok;
+      OpRow:   legal = row_ok;
+      default: legal = 1'b0;
     endcase
   end
+
+  always_ff @(posedge clk_i) begin
+    legal_q       <= legal;
+    store_bytes_q <= store_bytes;
+    rows_follow_q <= inst_i[7:0] == OpStore && store.rows != 16'd1;
+  end
+
+  assign legal_o = legal_q && !(rows_follow_q && store.pitch < 32'(store_bytes_q));
 
   logic unused_bits;
   assign unused_bits = ^{load, store, gemm, map, row};

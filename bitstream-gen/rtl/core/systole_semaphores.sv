@@ -3,8 +3,9 @@
 // The counting semaphores and the start of instructions.
 //
 // A unit shows the wait mask of its next instruction; when every semaphore in it is at least 1, the unit may be granted
-// and each is lowered by 1. At most one unit is granted in a cycle, the lowest first, so two never take the same count.
-// Posts of all units count in the same cycle. overflow_o names the units whose post lifted a semaphore over its maximum.
+// and each is lowered by 1. At most one unit is granted, the lowest first, and none in the cycle behind a grant, while
+// that is being counted: two never take the same count. Posts of all units count in one cycle, the second after them.
+// overflow_o, two cycles behind the posts, names the units whose post lifted a semaphore over its maximum (all ones).
 
 module systole_semaphores
   import systole_pkg::*;
@@ -26,34 +27,37 @@ module systole_semaphores
 );
 
   logic [NumSemaphores-1:0][SemaphoreWidth-1:0] count_q, count_d;
-  logic [NumSemaphores-1:0]                     nonzero_q, taken;
+  logic [NumSemaphores-1:0]                     nonzero_q, taken, taken_q;
+  logic [Units-1:0][NumSemaphores-1:0]          posted_q;
+  logic                                         counting_q;
   logic [Units-1:0]                             posted_full;
 
   always_comb begin
     grant_o = '0;
     for (int unsigned u = 0; u < Units; u++) met_o[u] = (wait_mask_i[u] & ~nonzero_q) == '0;
     for (int u = int'(Units) - 1; u >= 0; u--) begin
-      if (want_i[u] && met_o[u]) begin
+      if (want_i[u] && met_o[u] && !counting_q) begin
         grant_o    = '0;
         grant_o[u] = 1'b1;
       end
     end
+    taken = '0;
+    for (int unsigned u = 0; u < Units; u++) taken = taken | (wait_mask_i[u] & {NumSemaphores{grant_o[u]}});
   end
 
+  // Takes and posts enter the counts together. Only the last few counts below the maximum can overflow.
   always_comb begin
-    logic [SemaphoreWidth:0] sum;
-    taken       = '0;
+    logic [2:0] posts;
+    logic       over;
     posted_full = '0;
-    for (int unsigned u = 0; u < Units; u++) taken = taken | (wait_mask_i[u] & {NumSemaphores{grant_o[u]}});
     for (int unsigned s = 0; s < NumSemaphores; s++) begin
-      sum = {1'b0, count_q[s]} - (SemaphoreWidth + 1)'(taken[s]);
+      posts = '0;
       for (int unsigned u = 0; u < Units; u++) begin
-        if (post_i[u] && post_mask_i[u][s]) begin
-          if (sum == (SemaphoreWidth + 1)'(SemaphoreMax)) posted_full[u] = 1'b1;
-          sum = sum + 1'b1;
-        end
+        posts = posts + 3'(posted_q[u][s]);
+        over  = 4'(count_q[s][2:0]) + 4'(posts) - 4'(taken_q[s]) > 4'd7;
+        if (posted_q[u][s] && (&count_q[s][SemaphoreWidth-1:3]) && over) posted_full[u] = 1'b1;
       end
-      count_d[s] = sum[SemaphoreWidth-1:0];
+      count_d[s] = count_q[s] + SemaphoreWidth'(signed'({1'b0, posts} - 4'(taken_q[s])));
     end
   end
 
@@ -61,14 +65,23 @@ module systole_semaphores
     if (!rst_ni) begin
       count_q    <= '0;
       nonzero_q  <= '0;
+      taken_q    <= '0;
+      posted_q   <= '0;
+      counting_q <= 1'b0;
       overflow_o <= '0;
     end else if (clr_i) begin
       count_q    <= '0;
       nonzero_q  <= '0;
+      taken_q    <= '0;
+      posted_q   <= '0;
+      counting_q <= 1'b0;
       overflow_o <= '0;
     end else begin
+      taken_q    <= taken;
+      counting_q <= grant_o != '0;
       count_q    <= count_d;
       overflow_o <= posted_full;
+      for (int unsigned u = 0; u < Units; u++) posted_q[u] <= post_mask_i[u] & {NumSemaphores{post_i[u]}};
       for (int unsigned s = 0; s < NumSemaphores; s++) nonzero_q[s] <= count_d[s] != '0;
     end
   end

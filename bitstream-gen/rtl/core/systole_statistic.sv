@@ -32,9 +32,14 @@ module systole_statistic
   // Cycles from the word to the accumulator: one to select, three for the squares, two for each level of the tree.
   localparam int unsigned Front = 2 * LaneBits + 4;
 
-  logic absmax, take_max;
-  assign absmax   = stat_i == StatAbsmax;
-  assign take_max = stat_i == StatMax || absmax;
+  // Stable for an instruction.
+  logic absmax, take_max, moments;
+
+  always_ff @(posedge clk_i) begin
+    absmax   <= stat_i == StatAbsmax;
+    take_max <= stat_i == StatMax || stat_i == StatAbsmax;
+    moments  <= stat_i == StatMoments;
+  end
 
   logic [Front-1:0] valid_q, first_q, last_q;
 
@@ -118,7 +123,8 @@ module systole_statistic
   end
 
   function automatic logic signed [31:0] join_values(logic maximum, logic signed [31:0] a, logic signed [31:0] b);
-    return maximum ? (a > b ? a : b) : a + b;
+    // Less one carry chain than a tree of gates: the sign of the difference compares.
+    return maximum ? (33'(b) - 33'(a) < 0 ? a : b) : a + b;
   endfunction
 
   // Words of a row, then the entry of an earlier instruction.
@@ -152,7 +158,7 @@ module systole_statistic
     old_q     <= old_i;
     row_qq    <= row_q;
     entry_o.a <= init_i ? row_qq.a : join_values(take_max, old_q.a, row_qq.a);
-    entry_o.b <= (stat_i != StatMoments) ? '0 : init_i ? row_qq.b : old_q.b + row_qq.b;
+    entry_o.b <= !moments ? '0 : init_i ? row_qq.b : old_q.b + row_qq.b;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin

@@ -53,14 +53,13 @@ module systole_store
   logic [1:0]  log_bytes;
   logic [19:0] row_bytes, row_beats;
   logic [15:0] words;
-  logic        from_spad;
+  logic        from_spad_q;
   region_t     region;
 
   assign log_bytes = inst_i.format[1:0];
   assign row_bytes = 20'(inst_i.cols) << log_bytes;
   assign row_beats = (row_bytes + 20'(BusBytes - 1)) >> BusShift;
   assign words     = 16'((17'(inst_i.cols) + 17'(N - 1)) >> LaneBits);
-  assign from_spad = inst_i.memory == MemorySpad;
   assign region    = regions_i[inst_i.region[2:0]];
 
   logic        start_q, check_ok_q;
@@ -102,6 +101,7 @@ module systole_store
   end
 
   always_ff @(posedge clk_i) begin
+    from_spad_q <= inst_i.memory == MemorySpad;
     row_bytes_q <= row_bytes;
     words_q     <= words;
     row_beats_q <= row_beats[16:0];
@@ -131,21 +131,30 @@ module systole_store
 
   logic               src_req, src_gnt, src_rvalid, src_valid, src_ready, unused_idle;
   logic [SrcAw-1:0]   src_addr;
-  logic [N-1:0][31:0] src_rdata, src_data;
+  logic [3:0][8*BusBytes-1:0] src_rdata, src_data;
 
+  function automatic logic [15:0] saturate_16(logic signed [31:0] x);
+    if (x > 32'sd32767) return 16'h7fff;
+    if (x < -32'sd32768) return 16'h8000;
+    return x[15:0];
+  endfunction
+
+  // Words wait in the FIFO as the beats that they become.
   always_comb begin
-    src_rdata = acc_rdata_i;
-    if (from_spad) begin
-      for (int unsigned i = 0; i < N; i++) src_rdata[i] = {24'b0, spad_rdata_i[i]};
+    src_rdata = '0;
+    for (int unsigned i = 0; i < N; i++) begin
+      if (from_spad_q) src_rdata[0][8*i +: 8] = spad_rdata_i[i];
+      else if (log_bytes == 2'd1) src_rdata[2*i/N][16*(i % (N/2)) +: 16] = saturate_16(acc_rdata_i[i]);
+      else src_rdata[4*i/N][32*(i % (N/4)) +: 32] = acc_rdata_i[i];
     end
   end
 
-  assign spad_rreq_o  = src_req && from_spad;
+  assign spad_rreq_o  = src_req && from_spad_q;
   assign spad_raddr_o = src_addr[SpadAw-1:0];
-  assign acc_rreq_o   = src_req && !from_spad;
+  assign acc_rreq_o   = src_req && !from_spad_q;
   assign acc_raddr_o  = src_addr[AccAw-1:0];
-  assign src_gnt      = from_spad ? spad_rgnt_i : acc_rgnt_i;
-  assign src_rvalid   = from_spad ? spad_rvalid_i : acc_rvalid_i;
+  assign src_gnt      = from_spad_q ? spad_rgnt_i : acc_rgnt_i;
+  assign src_rvalid   = from_spad_q ? spad_rvalid_i : acc_rvalid_i;
 
   systole_stream #(
     .Aw   (SrcAw),
@@ -175,35 +184,11 @@ module systole_store
   // Beats to the bus.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic                       active_q, beat, row_end, word_end;
+  logic                       active_q, beat, row_end_q, word_end;
   logic [1:0]                 beat_q, beat_max;
   logic [16:0]                left_q;
   logic [15:0]                rows_q;
-  logic [3:0][8*BusBytes-1:0] cut;
   logic [BusShift-1:0]        tail;
-
-  function automatic logic [15:0] saturate_16(logic signed [31:0] x);
-    if (x > 32'sd32767) return 16'h7fff;
-    if (x < -32'sd32768) return 16'h8000;
-    return x[15:0];
-  endfunction
-
-  always_comb begin
-    cut = src_data;
-    unique case (log_bytes)
-      2'd0: begin
-        cut = '0;
-        for (int unsigned i = 0; i < N; i++) cut[0][8*i +: 8] = src_data[i][7:0];
-      end
-      2'd1: begin
-        cut = '0;
-        for (int unsigned i = 0; i < N; i++) begin
-          cut[2*i/N][16*(i % (N/2)) +: 16] = saturate_16(src_data[i]);
-        end
-      end
-      default: ;
-    endcase
-  end
 
   always_comb begin
     unique case (log_bytes)
@@ -213,25 +198,30 @@ module systole_store
     endcase
   end
 
-  assign row_end   = left_q == 17'd1;
-  assign word_end  = row_end || beat_q == beat_max;
+  assign word_end  = row_end_q || beat_q == beat_max;
   assign wvalid_o  = active_q && src_valid;
-  assign wdata_o   = cut[beat_q];
+  assign wdata_o   = src_data[beat_q];
   assign beat      = wvalid_o && wready_i;
   assign src_ready = beat && word_end;
   assign tail      = row_bytes_q[BusShift-1:0];
-  assign wstrb_o   = (row_end && tail != '0) ? ~(BusBytes'('1) << tail) : '1;
+  assign wstrb_o   = (row_end_q && tail != '0) ? ~(BusBytes'('1) << tail) : '1;
   assign stall_o   = active_q && !beat;
 
   always_ff @(posedge clk_i) begin
     if (check_ok_q) begin
-      beat_q <= '0;
-      left_q <= row_beats_q;
-      rows_q <= inst_i.rows;
+      beat_q    <= '0;
+      left_q    <= row_beats_q;
+      row_end_q <= row_beats_q == 17'd1;
+      rows_q    <= inst_i.rows;
     end else if (beat) begin
-      beat_q <= word_end ? '0 : beat_q + 2'd1;
-      left_q <= row_end ? row_beats_q : left_q - 17'd1;
-      if (row_end) rows_q <= rows_q - 16'd1;
+      beat_q    <= word_end ? '0 : beat_q + 2'd1;
+      left_q    <= left_q - 17'd1;
+      row_end_q <= left_q == 17'd2;
+      if (row_end_q) begin
+        left_q    <= row_beats_q;
+        row_end_q <= row_beats_q == 17'd1;
+        rows_q    <= rows_q - 16'd1;
+      end
     end
   end
 
@@ -253,8 +243,8 @@ module systole_store
       open_q    <= '0;
     end else begin
       if (check_ok_q) active_q <= 1'b1;
-      else if (beat && row_end && rows_q == 16'd1) active_q <= 1'b0;
-      if (beat && row_end && rows_q == 16'd1) waiting_q <= 1'b1;
+      else if (beat && row_end_q && rows_q == 16'd1) active_q <= 1'b0;
+      if (beat && row_end_q && rows_q == 16'd1) waiting_q <= 1'b1;
       else if (done_o) waiting_q <= 1'b0;
       if (req_valid_o && req_ready_i && !resp_i) open_q <= open_q + 20'd1;
       if (!(req_valid_o && req_ready_i) && resp_i) open_q <= open_q - 20'd1;
@@ -263,15 +253,15 @@ module systole_store
 
   assign done_o = waiting_q && open_q == '0;
 
-  always_comb begin
-    fault_o         = CauseNone;
-    fault_address_o = check_address;
-    if (check_done) fault_o = check_fault;
-    if ((active_q || waiting_q) && resp_i && resp_error_i) begin
-      fault_o         = CauseBusError;
-      fault_address_o = 64'(inst_i.offset);
-    end
+  // A fault is told a cycle late, together with done_o at the earliest; what follows treats it first.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) fault_o <= CauseNone;
+    else if (clr_i) fault_o <= CauseNone;
+    else if ((active_q || waiting_q) && resp_i && resp_error_i) fault_o <= CauseBusError;
+    else fault_o <= check_done ? check_fault : CauseNone;
   end
+
+  always_ff @(posedge clk_i) fault_address_o <= (active_q || waiting_q) ? 64'(inst_i.offset) : check_address;
 
   logic unused_bits;
   assign unused_bits = ^{inst_i, row_beats[19:17], bursts_idle};

@@ -598,25 +598,36 @@ module systole_top
   // End, faults, deadlock.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic       stuck;
+  logic       ended_all_q, stuck_now_q;
   logic [2:0] stuck_q;
+  logic [3:0][31:0] late_index_q;
   logic [1:0] oldest;
   logic [31:0] oldest_index;
 
-  // A fault takes as long to be known as the end, and goes before it.
+  // Faults come up to two cycles behind their cause (semaphores), and one more in stop_cause. The end takes as long to be
+  // known, and a fault goes before it.
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) finished <= 1'b0;
-    else finished <= ended && (&empty) && busy == '0 && trace_valid == '0 && !trace_busy_q && !clr;
+    if (!rst_ni) {finished, ended_all_q} <= '0;
+    else begin
+      ended_all_q <= ended && (&empty) && busy == '0 && trace_valid == '0 && !trace_busy_q && !clr;
+      finished    <= ended_all_q && !clr;
+    end
   end
 
-  // Nothing runs, everything that is queued waits, and no more is coming.
-  assign stuck = (ended || blocked) && busy == '0 && empty != '1 && (waiting | empty) == '1
-              && trace_valid == '0 && (push_valid & push_ready) == '0;
+  // A unit may have begun its next instruction when it is told that its last post went over the maximum.
+  always_ff @(posedge clk_i) late_index_q <= index;
 
+  // Nothing runs, everything that is queued waits, and no more is coming.
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) stuck_q <= '0;
-    else if (!stuck || clr) stuck_q <= '0;
-    else if (stuck_q != '1) stuck_q <= stuck_q + 3'd1;
+    if (!rst_ni) begin
+      stuck_now_q <= 1'b0;
+      stuck_q     <= '0;
+    end else begin
+      stuck_now_q <= (ended || blocked) && busy == '0 && empty != '1 && (waiting | empty) == '1
+                  && trace_valid == '0 && (push_valid & push_ready) == '0 && !clr;
+      if (!stuck_now_q || clr) stuck_q <= '0;
+      else if (stuck_q != '1) stuck_q <= stuck_q + 3'd1;
+    end
   end
 
   // Of two neighbours, then of the two pairs; nothing changes any more while stuck_q counts.
@@ -663,7 +674,7 @@ module systole_top
       for (int u = 3; u >= 0; u--) begin
         if (overflow[u]) begin
           stop_unit_d        = unit_e'(8'(u) + 8'd1);
-          stop_instruction_d = index[u];
+          stop_instruction_d = late_index_q[u];
         end
       end
     end else if (trace_failed) begin

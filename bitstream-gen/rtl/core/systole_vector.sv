@@ -51,7 +51,7 @@ module systole_vector
   input  param_t [N-1:0]             param_wdata_i
 );
 
-  localparam int unsigned ParamAt = 8;
+  localparam int unsigned ParamAt = 7;
   localparam int unsigned AddAt = 16;
   localparam int unsigned LaneLatency = 32;
   localparam int unsigned OutDepth = 64;
@@ -59,20 +59,30 @@ module systole_vector
   // Words stream as wide as the wider memory's address.
   localparam int unsigned SrcAw = (SpadAw > AccAw) ? SpadAw : AccAw;
 
-  inst_map_t map;
-  inst_row_t row;
-  logic      is_row, map_start, map_done, row_done;
+  inst_map_t                  map;
+  inst_row_t                  row;
+  logic                       is_row, map_start, row_start, map_done, row_done;
+  logic [InstructionBits-1:0] inst_q;
 
-  assign map       = inst_map_t'(inst_i);
-  assign row       = inst_row_t'(inst_i);
-  assign is_row    = inst_i[7:0] == OpRow;
-  assign map_start = start_i && !is_row;
+  // The instruction reaches every lane: the unit keeps it in a register of its own and starts a cycle later.
+  assign map = inst_map_t'(inst_q);
+  assign row = inst_row_t'(inst_q);
+
+  always_ff @(posedge clk_i) begin
+    inst_q <= inst_i;
+    is_row <= inst_i[7:0] == OpRow;
+  end
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) {map_start, row_start} <= '0;
+    else {map_start, row_start} <= {2{start_i && !clr_i}} & {inst_i[7:0] != OpRow, inst_i[7:0] == OpRow};
+  end
 
   //////////////////////////////////////////////////////////////////////////////
   // Operands.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic [15:0]              words, last_word_q;
+  logic [15:0]              words, words_q, last_word_q;
   logic                     src_req, src_gnt, src_rvalid, src_valid, issue;
   logic [SrcAw-1:0]         src_addr;
   logic [N-1:0][31:0]       src_rdata, src_data, aux_data;
@@ -80,10 +90,16 @@ module systole_vector
   logic [$clog2(AuxDepth):0] aux_here_q;
   logic                     unused_idle_src, unused_idle_aux;
 
-  assign words = 16'((17'(map.cols) + 17'(N - 1)) >> LaneBits);
+  // Counted before the unit's register, so that it is here with the start.
+  inst_map_t early;
+  assign early = inst_map_t'(inst_i);
+  assign words = 16'((17'(early.cols) + 17'(N - 1)) >> LaneBits);
 
   // Stable long before the first word comes.
-  always_ff @(posedge clk_i) last_word_q <= words - 16'd1;
+  always_ff @(posedge clk_i) begin
+    words_q     <= words;
+    last_word_q <= words - 16'd1;
+  end
 
   always_comb begin
     src_rdata = acc_rdata_i;
@@ -111,7 +127,7 @@ module systole_vector
     .base_i  (map.src),
     .stride_i(map.src_stride),
     .rows_i  (map.rows),
-    .words_i (words),
+    .words_i (words_q),
     .idle_o  (unused_idle_src),
     .req_o   (src_req),
     .addr_o  (src_addr),
@@ -135,7 +151,7 @@ module systole_vector
     .base_i  (map.aux),
     .stride_i(map.src_stride),
     .rows_i  (map.rows),
-    .words_i (words),
+    .words_i (words_q),
     .idle_o  (unused_idle_aux),
     .req_o   (aux_rreq_o),
     .addr_o  (aux_raddr_o),
@@ -159,12 +175,12 @@ module systole_vector
   // Issue: one word a cycle.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic                      active_q, credit_take, credit_give, word_first, word_last, row_last;
-  logic [15:0]               word_q, row_index_q, last_row_q;
+  logic                      active_q, credit_take, credit_give, word_first, row_last;
+  logic [15:0]               word_q, words_left_q, row_index_q, last_row_q;
+  logic                      word_last_q;
   logic [$clog2(OutDepth):0] credit_q;
 
   assign word_first  = word_q == '0;
-  assign word_last   = word_q == last_word_q;
   assign row_last    = row_index_q == last_row_q;
   assign issue       = active_q && src_valid && (!map.add || aux_here_q != '0) && credit_q != '0;
   assign stall_o     = active_q && !issue;
@@ -179,7 +195,7 @@ module systole_vector
       credit_q <= ($clog2(OutDepth) + 1)'(OutDepth);
     end else begin
       if (map_start) active_q <= 1'b1;
-      else if (issue && word_last && row_last) active_q <= 1'b0;
+      else if (issue && word_last_q && row_last) active_q <= 1'b0;
       if (credit_take && !credit_give) credit_q <= credit_q - 1'b1;
       if (!credit_take && credit_give) credit_q <= credit_q + 1'b1;
     end
@@ -188,11 +204,20 @@ module systole_vector
   always_ff @(posedge clk_i) begin
     last_row_q <= map.rows - 16'd1;
     if (map_start) begin
-      word_q      <= '0;
-      row_index_q <= '0;
+      word_q       <= '0;
+      words_left_q <= last_word_q;
+      word_last_q  <= last_word_q == '0;
+      row_index_q  <= '0;
     end else if (issue) begin
-      word_q <= word_last ? '0 : word_q + 16'd1;
-      if (word_last) row_index_q <= row_index_q + 16'd1;
+      word_q       <= word_q + 16'd1;
+      words_left_q <= words_left_q - 16'd1;
+      word_last_q  <= words_left_q == 16'd1;
+      if (word_last_q) begin
+        word_q       <= '0;
+        words_left_q <= last_word_q;
+        word_last_q  <= last_word_q == '0;
+        row_index_q  <= row_index_q + 16'd1;
+      end
     end
   end
 
@@ -243,7 +268,7 @@ module systole_vector
   );
 
   logic [ParamAw-1:0] param_addr;
-  param_t [N-1:0]     params, params_q;
+  param_t [N-1:0]     params, params_q, params_qq;
 
   prim_delay #(
     .Width(ParamAw),
@@ -267,15 +292,17 @@ module systole_vector
     .rdata_o(params)
   );
 
+  // Block RAM is slow: its word waits in a register before it is chosen from.
   always_ff @(posedge clk_i) begin
-    for (int unsigned i = 0; i < N; i++) params_q[i] <= map.broadcast ? params[0] : params[i];
+    params_q <= params;
+    for (int unsigned i = 0; i < N; i++) params_qq[i] <= map.broadcast ? params_q[0] : params_q[i];
   end
 
   systole_row u_row (
     .clk_i,
     .rst_ni,
     .clr_i,
-    .start_i(start_i && is_row),
+    .start_i(row_start),
     .inst_i (row),
     .done_o (row_done),
     .raddr_o(row_unit_raddr),
@@ -290,12 +317,18 @@ module systole_vector
   //////////////////////////////////////////////////////////////////////////////
 
   logic [N-1:0][31:0]       x_q, x_qq, y, y_masked;
-  logic [N-1:0]             edge_mask, mask;
-  logic [1:0]               out_width;
+  logic [N-1:0]             edge_mask_q, mask;
+  logic [1:0]               out_width, out_width_q;
+  logic                     stat_on_q;
   logic [LaneLatency:0]     issued_q;
   logic                     y_valid, y_first, y_last;
 
-  assign edge_mask = ~(N'('1) << map.cols[LaneBits-1:0]);
+  // Stable long before the first result comes, as everything that stays for an instruction.
+  always_ff @(posedge clk_i) begin
+    edge_mask_q <= (map.cols[LaneBits-1:0] == '0) ? '1 : ~(N'('1) << map.cols[LaneBits-1:0]);
+    out_width_q <= out_width;
+    stat_on_q   <= map.stat != StatNone;
+  end
 
   always_comb begin
     unique case (map.output_code)
@@ -328,7 +361,7 @@ module systole_vector
   ) u_flags (
     .clk_i,
     .rst_ni,
-    .data_i({word_first, word_last}),
+    .data_i({word_first, word_last_q}),
     .data_o({y_first, y_last})
   );
 
@@ -342,16 +375,16 @@ module systole_vector
       .add_i      (map.add),
       .function_i (map.function_code),
       .out_shift_i(map.out_shift[4:0]),
-      .out_width_i(out_width),
+      .out_width_i(out_width_q),
       .x_i        (x_qq[i]),
       .row_i      (row_entry_q),
-      .param_i    (params_q[i]),
+      .param_i    (params_qq[i]),
       .addend_i   (aux_data[i]),
       .y_o        (y[i])
     );
   end
 
-  assign mask = (y_last && map.cols[LaneBits-1:0] != '0) ? edge_mask : '1;
+  assign mask = y_last ? edge_mask_q : '1;
 
   always_comb begin
     for (int unsigned i = 0; i < N; i++) y_masked[i] = mask[i] ? y[i] : '0;
@@ -362,7 +395,7 @@ module systole_vector
     .rst_ni,
     .stat_i    (map.stat),
     .init_i    (map.stat_init),
-    .valid_i   (y_valid && map.stat != StatNone),
+    .valid_i   (y_valid && stat_on_q),
     .first_i   (y_first),
     .last_i    (y_last),
     .mask_i    (mask),
@@ -388,6 +421,27 @@ module systole_vector
     to_spad    <= map.output_code == OutputSpadI8;
   end
 
+  // A shallow FIFO behind the deep one: the way to the memories' ports begins with little, and a grant moves little.
+  logic               next_valid, next_ready;
+  logic [N-1:0][31:0] next_data;
+  logic [1:0]         unused_head;
+
+  prim_fifo #(
+    .Width(32 * N),
+    .Depth(2)
+  ) u_head (
+    .clk_i,
+    .rst_ni,
+    .clr_i,
+    .wvalid_i(next_valid),
+    .wready_o(next_ready),
+    .wdata_i (next_data),
+    .rvalid_o(out_valid),
+    .rready_i(out_ready),
+    .rdata_o (out_data),
+    .level_o (unused_head)
+  );
+
   prim_fifo #(
     .Width(32 * N),
     .Depth(OutDepth)
@@ -398,9 +452,9 @@ module systole_vector
     .wvalid_i(y_valid && has_output),
     .wready_o(fifo_wready),
     .wdata_i (y_masked),
-    .rvalid_o(out_valid),
-    .rready_i(out_ready),
-    .rdata_o (out_data),
+    .rvalid_o(next_valid),
+    .rready_i(next_ready),
+    .rdata_o (next_data),
     .level_o (unused_level)
   );
 
@@ -450,7 +504,7 @@ module systole_vector
       draining_q <= 1'b0;
       flush_q    <= '0;
     end else begin
-      if (issue && word_last && row_last) draining_q <= 1'b1;
+      if (issue && word_last_q && row_last) draining_q <= 1'b1;
       else if (draining_q && credit_q == ($clog2(OutDepth) + 1)'(OutDepth)) begin
         draining_q <= 1'b0;
         flush_q    <= (map.stat == StatNone) ? 5'd1 : 5'(Flush);
@@ -463,7 +517,7 @@ module systole_vector
   assign done_o   = map_done || row_done;
 
   logic unused_bits;
-  assign unused_bits = ^{inst_i, map, row, out_data, aux_valid};
+  assign unused_bits = ^{inst_q, map, early, row, out_data, aux_valid};
 
   // Credits keep room for every word; addends are there when their word wants them.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) y_valid && has_output |-> fifo_wready);

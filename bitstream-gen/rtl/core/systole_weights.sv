@@ -45,11 +45,12 @@ module systole_weights
 
   logic                active_q, first_k_q;
   logic [LaneBits-1:0] row_q;
-  logic [15:0]         addr_q, base_q, next_q, k_q, n_q, below;
+  logic [15:0]         addr_q, base_q, next_q, k_q, n_q, limit_q, below;
   logic [RoomW-1:0]    room_q;     // words of the FIFO that are not promised
   logic                real_word, ready, step, last, last_k, last_n, feed;
 
-  assign real_word = (inst_i.transpose_b ? n_q : k_q) > 16'(row_q);
+  // limit_q follows n_q or k_q, whichever the rows run along: the request begins with it.
+  assign real_word = limit_q > 16'(row_q);
   assign ready     = active_q && room_q != '0;
   assign step      = ready && (b_gnt_i || !real_word);
   assign last      = row_q == LaneBits'(N - 1);
@@ -82,6 +83,7 @@ module systole_weights
       base_q    <= inst_i.b;
       k_q       <= inst_i.k;
       n_q       <= inst_i.n;
+      limit_q   <= inst_i.transpose_b ? inst_i.n : inst_i.k;
       first_k_q <= 1'b1;
     end else if (step) begin
       row_q  <= row_q + 1'b1;
@@ -91,6 +93,7 @@ module systole_weights
         first_k_q <= last_k;
         if (!last_k) begin
           k_q <= k_q - 16'(N);
+          if (!inst_i.transpose_b) limit_q <= k_q - 16'(N);
           // Transposed, the next K tile is one word to the right of the same rows.
           if (inst_i.transpose_b) begin
             addr_q <= base_q + 16'd1;
@@ -99,6 +102,7 @@ module systole_weights
         end else begin
           k_q <= inst_i.k;
           n_q <= n_q - 16'(N);
+          limit_q <= inst_i.transpose_b ? n_q - 16'(N) : inst_i.k;
           if (inst_i.transpose_b) begin
             addr_q <= first_k_q ? below : next_q;
             base_q <= first_k_q ? below : next_q;

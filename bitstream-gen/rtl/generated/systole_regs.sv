@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // The register file: storage of the registers that the host writes, write strobes, and the read
-// multiplexer. Reads are combinational and have no effect; a register that reacts to a read is
-// watched by its owner. A write takes effect on the next edge and its strobe is combinational.
-// Undeclared offsets read zero and ignore writes.
+// multiplexer. Read data follow the address by one cycle and reading has no effect; a register that
+// reacts to a read is watched by its owner. A write takes effect on the next edge and its strobe is
+// combinational. Undeclared offsets read zero and ignore writes.
 //
 // Generated from the contract in driver/isa; do not edit. To regenerate:
 //   cargo run -p systole-bitgen --bin systole-generate
@@ -85,54 +85,101 @@ module systole_regs
     else q_q <= q_d;
   end
 
+  logic [9:0][31:0] page_q;
+  logic [11:5] read_page_q;
+
+  always_ff @(posedge clk_i) begin
+    read_page_q <= read_addr_i[11:5];
+    unique case (read_addr_i[4:2])
+      RegMagic[4:2]: page_q[0] <= hw_i.magic;
+      RegAbiHashLo[4:2]: page_q[0] <= hw_i.abi_hash_lo;
+      RegAbiHashHi[4:2]: page_q[0] <= hw_i.abi_hash_hi;
+      RegBuildId[4:2]: page_q[0] <= hw_i.build_id;
+      RegConfigId[4:2]: page_q[0] <= hw_i.config_id;
+      RegConfigArray[4:2]: page_q[0] <= hw_i.config_array;
+      RegConfigSpad[4:2]: page_q[0] <= hw_i.config_spad;
+      RegConfigAcc[4:2]: page_q[0] <= hw_i.config_acc;
+      default: page_q[0] <= '0;
+    endcase
+    unique case (read_addr_i[4:2])
+      RegConfigParamRow[4:2]: page_q[1] <= hw_i.config_param_row;
+      default: page_q[1] <= '0;
+    endcase
+    unique case (read_addr_i[4:2])
+      RegControl[4:2]: page_q[2] <= q_q.control;
+      RegStatus[4:2]: page_q[2] <= hw_i.status;
+      RegIrqEnable[4:2]: page_q[2] <= q_q.irq_enable;
+      RegIrqStatus[4:2]: page_q[2] <= hw_i.irq_status;
+      RegWatchdog[4:2]: page_q[2] <= q_q.watchdog;
+      default: page_q[2] <= '0;
+    endcase
+    unique case (read_addr_i[4:2])
+      RegFault[4:2]: page_q[3] <= hw_i.fault;
+      RegFaultInstruction[4:2]: page_q[3] <= hw_i.fault_instruction;
+      RegFaultAddressLo[4:2]: page_q[3] <= hw_i.fault_address_lo;
+      RegFaultAddressHi[4:2]: page_q[3] <= hw_i.fault_address_hi;
+      default: page_q[3] <= '0;
+    endcase
+    unique case (read_addr_i[4:2])
+      RegSqBaseLo[4:2]: page_q[4] <= q_q.sq_base_lo;
+      RegSqBaseHi[4:2]: page_q[4] <= q_q.sq_base_hi;
+      RegSqSize[4:2]: page_q[4] <= q_q.sq_size;
+      RegSqHead[4:2]: page_q[4] <= hw_i.sq_head;
+      RegSqTail[4:2]: page_q[4] <= q_q.sq_tail;
+      default: page_q[4] <= '0;
+    endcase
+    unique case (read_addr_i[4:2])
+      RegCqBaseLo[4:2]: page_q[5] <= q_q.cq_base_lo;
+      RegCqBaseHi[4:2]: page_q[5] <= q_q.cq_base_hi;
+      RegCqSize[4:2]: page_q[5] <= q_q.cq_size;
+      RegCqHead[4:2]: page_q[5] <= q_q.cq_head;
+      RegCqTail[4:2]: page_q[5] <= hw_i.cq_tail;
+      default: page_q[5] <= '0;
+    endcase
+    unique case (read_addr_i[4:2])
+      RegTraceBaseLo[4:2]: page_q[6] <= q_q.trace_base_lo;
+      RegTraceBaseHi[4:2]: page_q[6] <= q_q.trace_base_hi;
+      RegTraceSize[4:2]: page_q[6] <= q_q.trace_size;
+      RegTraceCount[4:2]: page_q[6] <= hw_i.trace_count;
+      default: page_q[6] <= '0;
+    endcase
+    unique case (read_addr_i[4:2])
+      RegCycleLo[4:2]: page_q[7] <= hw_i.cycle_lo;
+      RegCycleHi[4:2]: page_q[7] <= hw_i.cycle_hi;
+      RegLoadBusy[4:2]: page_q[7] <= hw_i.load_busy;
+      RegLoadWait[4:2]: page_q[7] <= hw_i.load_wait;
+      RegLoadStall[4:2]: page_q[7] <= hw_i.load_stall;
+      default: page_q[7] <= '0;
+    endcase
+    unique case (read_addr_i[4:2])
+      RegGemmBusy[4:2]: page_q[8] <= hw_i.gemm_busy;
+      RegGemmWait[4:2]: page_q[8] <= hw_i.gemm_wait;
+      RegGemmStall[4:2]: page_q[8] <= hw_i.gemm_stall;
+      RegVectorBusy[4:2]: page_q[8] <= hw_i.vector_busy;
+      RegVectorWait[4:2]: page_q[8] <= hw_i.vector_wait;
+      RegVectorStall[4:2]: page_q[8] <= hw_i.vector_stall;
+      default: page_q[8] <= '0;
+    endcase
+    unique case (read_addr_i[4:2])
+      RegStoreBusy[4:2]: page_q[9] <= hw_i.store_busy;
+      RegStoreWait[4:2]: page_q[9] <= hw_i.store_wait;
+      RegStoreStall[4:2]: page_q[9] <= hw_i.store_stall;
+      default: page_q[9] <= '0;
+    endcase
+  end
+
   always_comb begin
-    unique case (read_addr_i)
-      RegMagic: read_data_o = hw_i.magic;
-      RegAbiHashLo: read_data_o = hw_i.abi_hash_lo;
-      RegAbiHashHi: read_data_o = hw_i.abi_hash_hi;
-      RegBuildId: read_data_o = hw_i.build_id;
-      RegConfigId: read_data_o = hw_i.config_id;
-      RegConfigArray: read_data_o = hw_i.config_array;
-      RegConfigSpad: read_data_o = hw_i.config_spad;
-      RegConfigAcc: read_data_o = hw_i.config_acc;
-      RegConfigParamRow: read_data_o = hw_i.config_param_row;
-      RegControl: read_data_o = q_q.control;
-      RegStatus: read_data_o = hw_i.status;
-      RegIrqEnable: read_data_o = q_q.irq_enable;
-      RegIrqStatus: read_data_o = hw_i.irq_status;
-      RegWatchdog: read_data_o = q_q.watchdog;
-      RegFault: read_data_o = hw_i.fault;
-      RegFaultInstruction: read_data_o = hw_i.fault_instruction;
-      RegFaultAddressLo: read_data_o = hw_i.fault_address_lo;
-      RegFaultAddressHi: read_data_o = hw_i.fault_address_hi;
-      RegSqBaseLo: read_data_o = q_q.sq_base_lo;
-      RegSqBaseHi: read_data_o = q_q.sq_base_hi;
-      RegSqSize: read_data_o = q_q.sq_size;
-      RegSqHead: read_data_o = hw_i.sq_head;
-      RegSqTail: read_data_o = q_q.sq_tail;
-      RegCqBaseLo: read_data_o = q_q.cq_base_lo;
-      RegCqBaseHi: read_data_o = q_q.cq_base_hi;
-      RegCqSize: read_data_o = q_q.cq_size;
-      RegCqHead: read_data_o = q_q.cq_head;
-      RegCqTail: read_data_o = hw_i.cq_tail;
-      RegTraceBaseLo: read_data_o = q_q.trace_base_lo;
-      RegTraceBaseHi: read_data_o = q_q.trace_base_hi;
-      RegTraceSize: read_data_o = q_q.trace_size;
-      RegTraceCount: read_data_o = hw_i.trace_count;
-      RegCycleLo: read_data_o = hw_i.cycle_lo;
-      RegCycleHi: read_data_o = hw_i.cycle_hi;
-      RegLoadBusy: read_data_o = hw_i.load_busy;
-      RegLoadWait: read_data_o = hw_i.load_wait;
-      RegLoadStall: read_data_o = hw_i.load_stall;
-      RegGemmBusy: read_data_o = hw_i.gemm_busy;
-      RegGemmWait: read_data_o = hw_i.gemm_wait;
-      RegGemmStall: read_data_o = hw_i.gemm_stall;
-      RegVectorBusy: read_data_o = hw_i.vector_busy;
-      RegVectorWait: read_data_o = hw_i.vector_wait;
-      RegVectorStall: read_data_o = hw_i.vector_stall;
-      RegStoreBusy: read_data_o = hw_i.store_busy;
-      RegStoreWait: read_data_o = hw_i.store_wait;
-      RegStoreStall: read_data_o = hw_i.store_stall;
+    unique case (read_page_q)
+      7'd0: read_data_o = page_q[0];
+      7'd1: read_data_o = page_q[1];
+      7'd2: read_data_o = page_q[2];
+      7'd3: read_data_o = page_q[3];
+      7'd4: read_data_o = page_q[4];
+      7'd5: read_data_o = page_q[5];
+      7'd6: read_data_o = page_q[6];
+      7'd8: read_data_o = page_q[7];
+      7'd9: read_data_o = page_q[8];
+      7'd10: read_data_o = page_q[9];
       default: read_data_o = '0;
     endcase
   end
@@ -140,6 +187,9 @@ module systole_regs
   assign q_o = q_q;
   assign we_o = we;
   assign we_data_o = write_data_i & mask;
+
+  logic unused_low;
+  assign unused_low = ^read_addr_i[1:0];
 
   // At most one register is written at a time.
   assert property (@(posedge clk_i) disable iff (!rst_ni) $onehot0(we));

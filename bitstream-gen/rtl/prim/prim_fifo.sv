@@ -25,7 +25,8 @@ module prim_fifo #(
   output logic [Aw:0]      level_o
 );
 
-  logic [Width-1:0] mem_q[Depth];
+  // Block RAM could take up a register behind rdata_o, and would be slow where this is fast.
+  (* ram_style = "distributed" *) logic [Width-1:0] mem_q[Depth];
   logic [Aw-1:0]    wptr_q, rptr_q;
   logic [Aw:0]      level_q;
   logic             push, pop;

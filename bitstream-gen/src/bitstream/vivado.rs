@@ -64,7 +64,7 @@ pub fn emit(config: &'static HwConfig, device: Device, directory: &Path) -> Resu
         std::fs::write(sources.join(name), text).map_err(Error::io(sources.join(name)))?;
     }
     let wrapper = sources.join("systole_vivado.v");
-    std::fs::write(&wrapper, self::wrapper(config)).map_err(Error::io(&wrapper))?;
+    std::fs::write(&wrapper, self::wrapper(config, device.family)).map_err(Error::io(&wrapper))?;
     let path = directory.join("project.tcl");
     let names: Vec<_> = files.iter().map(|(name, _)| name.as_str()).collect();
     std::fs::write(&path, script(config, device, &names)).map_err(Error::io(&path))?;
@@ -128,10 +128,12 @@ fn ports(config: &HwConfig) -> (Vec<Port>, Vec<Port>) {
 }
 
 /// Block designs take modules in plain Verilog only, and know AXI by the names of ports.
-fn wrapper(config: &HwConfig) -> String {
+fn wrapper(config: &HwConfig, family: Family) -> String {
     let (lite, master) = ports(config);
     let mut declarations = String::new();
     let mut connections = String::new();
+    // Multipliers of UltraScale+ are 27 bits wide, enough for two INT8 products; those of the 7 series 25.
+    let packed = u8::from(family == Family::ZynqUltrascale);
     for (prefix, group) in [("s_axi", lite), ("m_axi", master)] {
         for (axi, own, output, bits) in group {
             let direction = if output { "output" } else { "input " };
@@ -147,7 +149,7 @@ fn wrapper(config: &HwConfig) -> String {
          \x20 (* X_INTERFACE_INFO = \"xilinx.com:signal:interrupt:1.0 irq INTERRUPT\" *)\n\
          \x20 (* X_INTERFACE_PARAMETER = \"SENSITIVITY LEVEL_HIGH\" *)\n\
          \x20 output wire irq{declarations}\n);\n\n\
-         \x20 {top} #(\n    .BuildId(BUILD_ID)\n  ) u_systole (\n    .clk_i(aclk),\n    .rst_ni(aresetn),\n    .irq_o(irq){connections}\n  );\n\n\
+         \x20 {top} #(\n    .BuildId(BUILD_ID),\n    .Packed(1'b{packed})\n  ) u_systole (\n    .clk_i(aclk),\n    .rst_ni(aresetn),\n    .irq_o(irq){connections}\n  );\n\n\
          endmodule\n",
         top = rtl::TOP
     )
@@ -238,11 +240,12 @@ mod tests {
             .collect();
         assert!(declared.len() > 40, "{declared:?}");
         for config in NAMED {
-            let text = wrapper(config);
+            let text = wrapper(config, Family::ZynqUltrascale);
             for port in &declared {
                 assert_eq!(text.matches(&format!(".{port}(")).count(), 1, "{port}");
             }
-            assert_eq!(text.matches("    .").count(), declared.len() + 1, "ports and the parameter");
+            assert_eq!(text.matches("    .").count(), declared.len() + 2, "ports and two parameters");
+            assert!(text.contains(".Packed(1'b1)") && wrapper(config, Family::Zynq7).contains(".Packed(1'b0)"));
             assert!(text.contains(&format!("[{}:0] m_axi_rdata", config.bus_bytes * 8 - 1)));
         }
     }

@@ -2,6 +2,7 @@
 
 use super::banner;
 use crate::naming::{camel, comment, snake};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use systole_isa::register::{Access, REGISTERS, RegisterDecl};
 
@@ -78,8 +79,8 @@ const PARTIAL: [(&str, u32); 2] = [("CONTROL", 1), ("IRQ_ENABLE", 3)];
 pub fn module() -> String {
     let mut out = banner(
         "The register file: storage of the registers that the host writes, write strobes, and the read multiplexer. \
-         Reads are combinational and have no effect; a register that reacts to a read is watched by its owner. A write \
-         takes effect on the next edge and its strobe is combinational. Undeclared offsets read zero and ignore writes.",
+         Read data follow the address by one cycle and reading has no effect; a register that reacts to a read is watched \
+         by its owner. A write takes effect on the next edge and its strobe is combinational. Undeclared offsets read zero and ignore writes.",
     );
     out += PORTS;
     out += "  reg_q_t q_d, q_q;\n  reg_we_t we;\n  logic [31:0] mask;\n\n";
@@ -103,15 +104,33 @@ pub fn module() -> String {
     }
     out += "    end\n  end\n\n  always_ff @(posedge clk_i or negedge rst_ni) begin\n";
     out += "    if (!rst_ni) q_q <= RegFileReset;\n    else q_q <= q_d;\n  end\n\n";
-    out += "  always_comb begin\n    unique case (read_addr_i)\n";
-    for r in REGISTERS.iter().filter(|r| r.access != Access::Command) {
-        let from = if STORED.contains(&r.access) { "q_q" } else { "hw_i" };
-        let _ = writeln!(out, "      Reg{}: read_data_o = {from}.{};", camel(r.name), snake(r.name));
-    }
-    out += "      default: read_data_o = '0;\n    endcase\n  end\n\n";
+    out += &read_multiplexer();
     out += "  assign q_o = q_q;\n  assign we_o = we;\n  assign we_data_o = write_data_i & mask;\n\n";
+    out += "  logic unused_low;\n  assign unused_low = ^read_addr_i[1:0];\n\n";
     out += "  // At most one register is written at a time.\n";
     out += "  assert property (@(posedge clk_i) disable iff (!rst_ni) $onehot0(we));\n\nendmodule\n";
+    out
+}
+
+/// Registers by eights: one of each eight in a first cycle, one of the eights in the second.
+fn read_multiplexer() -> String {
+    let readable = || REGISTERS.iter().filter(|r| r.access != Access::Command);
+    let pages: BTreeSet<u32> = readable().map(|r| r.offset >> 5).collect();
+    let mut out = format!("  logic [{}:0][31:0] page_q;\n  logic [11:5] read_page_q;\n\n", pages.len() - 1);
+    out += "  always_ff @(posedge clk_i) begin\n    read_page_q <= read_addr_i[11:5];\n";
+    for (index, page) in pages.iter().enumerate() {
+        out += "    unique case (read_addr_i[4:2])\n";
+        for r in readable().filter(|r| r.offset >> 5 == *page) {
+            let from = if STORED.contains(&r.access) { "q_q" } else { "hw_i" };
+            let _ = writeln!(out, "      Reg{}[4:2]: page_q[{index}] <= {from}.{};", camel(r.name), snake(r.name));
+        }
+        let _ = writeln!(out, "      default: page_q[{index}] <= '0;\n    endcase");
+    }
+    out += "  end\n\n  always_comb begin\n    unique case (read_page_q)\n";
+    for (index, page) in pages.iter().enumerate() {
+        let _ = writeln!(out, "      7'd{page}: read_data_o = page_q[{index}];");
+    }
+    out += "      default: read_data_o = '0;\n    endcase\n  end\n\n";
     out
 }
 

@@ -16,7 +16,7 @@ Examples:
   systole bitstream list                                  what has been built
   systole bitstream verify n8-ecp5-85k                    may it be loaded? Exit code 2 and the reason if not
   systole bitstream vivado --config n16 --board kv260 -o project
-  systole bitstream estimate --config n16                 UltraScale+ resources, by synthesis only
+  systole bitstream estimate --config n16 --packed        UltraScale+ resources, by synthesis only
 
 Bundles are kept below SYSTOLE_CACHE or ~/.cache/systole, by the hash of all that decides them.";
 
@@ -69,6 +69,9 @@ enum Action {
         /// The accelerator's configuration: n8, n16 or n32
         #[arg(long, short, value_name = "NAME", value_parser = parse_config, default_value = "n16")]
         config: &'static HwConfig,
+        /// Two INT8 products on one DSP48E2
+        #[arg(long)]
+        packed: bool,
         /// Directory for the work
         #[arg(long, short, value_name = "DIR", default_value = "systole-estimate")]
         output: PathBuf,
@@ -116,12 +119,13 @@ impl Args {
                 let script = vivado::emit(config, vivado::Device::by_name(&board)?, &output)?;
                 out.line(format_args!("vivado -mode batch -source {}", plain(&script.to_string_lossy())))?;
             }
-            Action::Estimate { config, output, json } => {
-                let e = bitstream::estimate(config, &output)?;
+            Action::Estimate { config, packed, output, json } => {
+                let e = bitstream::estimate(config, packed, &output)?;
                 if json {
                     out.json(&e)?;
                 } else {
-                    out.line(format_args!("{} on UltraScale+ ({})", e.config, e.method))?;
+                    let packing = if e.packed { ", two products on a DSP48E2" } else { "" };
+                    out.line(format_args!("{} on UltraScale+{packing} ({})", e.config, e.method))?;
                     out.line(format_args!(
                         "LUT {}, FF {}, carry {}, LUTRAM {}, DSP48E2 {}, RAMB18 {}, URAM {}",
                         e.lut, e.ff, e.carry, e.lutram, e.dsp, e.bram18, e.uram
