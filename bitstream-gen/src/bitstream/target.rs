@@ -21,9 +21,11 @@ pub struct Target {
     pub directory: &'static str,
     /// Pins and clocks.
     pub constraints: &'static str,
-    /// Clock of the accelerator in MHz: the oscillator's 25 MHz times `feedback`.
+    /// Clock of the accelerator in MHz: the oscillator's 25 MHz times `feedback` by `reference`.
     pub clock_mhz: u32,
-    /// PLL: multiplier of the oscillator.
+    /// PLL: divider of the oscillator.
+    pub reference: u32,
+    /// PLL: multiplier of the divided oscillator.
     pub feedback: u32,
     /// PLL: its oscillator runs at `clock_mhz` times this, 400 to 800 MHz.
     pub divide: u32,
@@ -41,9 +43,10 @@ pub const ECP5_85K: Target = Target {
     top: "ulx3s_top",
     directory: "ulx3s",
     constraints: include_str!("../../rtl/board/ulx3s/ulx3s.lpf"),
-    clock_mhz: 50,
-    feedback: 2,
-    divide: 12,
+    clock_mhz: 40,
+    reference: 5,
+    feedback: 8,
+    divide: 15,
     seed: 1,
 };
 
@@ -75,7 +78,9 @@ mod tests {
     #[test]
     fn the_pll_stays_in_its_range() {
         for target in TARGETS {
-            assert_eq!(target.clock_mhz, 25 * target.feedback);
+            assert_eq!(target.clock_mhz * target.reference, 25 * target.feedback);
+            // The phase detector wants 3.125 MHz or more.
+            assert!(25_000 / target.reference >= 3_125, "{}", target.name);
             assert!((400..=800).contains(&(target.clock_mhz * target.divide)), "{}", target.name);
         }
     }

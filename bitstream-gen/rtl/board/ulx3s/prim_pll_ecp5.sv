@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// ECP5 PLL: clk_o = clk_i * Feedback. The oscillator inside runs at clk_i * Feedback * Divide, 400 to 800 MHz.
+// ECP5 PLL: clk_o = clk_i / Reference * Feedback. The oscillator inside runs at clk_o * Divide, 400 to 800 MHz.
 
 module prim_pll_ecp5 #(
+  parameter int unsigned Reference = 1,
   parameter int unsigned Divide = 8,
   parameter int unsigned Feedback = 3
 ) (
@@ -21,7 +22,7 @@ module prim_pll_ecp5 #(
     .OUTDIVIDER_MUXB("DIVB"),
     .OUTDIVIDER_MUXC("DIVC"),
     .OUTDIVIDER_MUXD("DIVD"),
-    .CLKI_DIV       (1),
+    .CLKI_DIV       (Reference),
     .CLKOP_ENABLE   ("ENABLED"),
     .CLKOP_DIV      (Divide),
     .CLKOP_CPHASE   (Divide / 2),

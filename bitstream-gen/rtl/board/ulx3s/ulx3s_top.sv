@@ -11,7 +11,8 @@ module ulx3s_top
 #(
   parameter logic [31:0] BuildId = 32'd1,
   parameter int unsigned ClockDivide = 8,    // 600 MHz / 8 = 75 MHz, set by the build
-  parameter int unsigned ClockFeedback = 3,  // 25 MHz * 3
+  parameter int unsigned ClockFeedback = 3,  // 25 MHz / 1 * 3
+  parameter int unsigned ClockReference = 1,
   parameter int unsigned ClockHz = 75_000_000,
   parameter int unsigned MemoryBytes = 65536
 ) (
@@ -25,8 +26,9 @@ module ulx3s_top
   logic clk, locked;
 
   prim_pll_ecp5 #(
-    .Divide  (ClockDivide),
-    .Feedback(ClockFeedback)
+    .Reference(ClockReference),
+    .Divide   (ClockDivide),
+    .Feedback (ClockFeedback)
   ) u_pll (
     .clk_i   (clk_25mhz),
     .clk_o   (clk),
