@@ -6,7 +6,7 @@
 
 module systole_uart #(
   parameter int unsigned ClockHz = 75_000_000,
-  parameter int unsigned Baud = 3_000_000,
+  parameter int unsigned Baud = 2_000_000,
   localparam int unsigned Divide = (ClockHz + Baud / 2) / Baud,
   localparam int unsigned Dw = $clog2(Divide)
 ) (

@@ -13,7 +13,7 @@ module systole_uart_bridge
   import systole_cfg_pkg::*;
 #(
   parameter int unsigned ClockHz = 75_000_000,
-  parameter int unsigned Baud = 3_000_000,
+  parameter int unsigned Baud = 2_000_000,
   localparam int unsigned Width = 8 * BusBytes
 ) (
   input  logic             clk_i,
