@@ -30,6 +30,35 @@ pub enum DeviceError {
         /// Length.
         bytes: u64,
     },
+    /// Every read gives ones: the device left the bus, lost its power or its link.
+    #[error(
+        "the device does not answer: {register} reads 0xffffffff, and MAGIC too; check power, cable and bitstream, then \
+         `systole reset --level link` or reboot"
+    )]
+    LinkDown {
+        /// Register that was read first.
+        register: &'static str,
+    },
+    /// The operating system refused something.
+    #[error("{call} on {target}: {source}; `systole doctor` says what is missing")]
+    System {
+        /// What was called: `open`, `mmap`, `VFIO_IOMMU_MAP_DMA`.
+        call: &'static str,
+        /// File, device or range.
+        target: String,
+        /// The reason, with its errno.
+        source: std::io::Error,
+    },
+    /// This transport cannot do that.
+    #[error("{what} is not possible on {device}; {instead}")]
+    Unsupported {
+        /// What was asked for.
+        what: &'static str,
+        /// Of which device or transport.
+        device: String,
+        /// What to do.
+        instead: &'static str,
+    },
     /// The device does nothing any more: a Verilated model whose assertion failed, or one that does not answer.
     #[error("the device stopped: {reason}; open it again")]
     Stopped {
@@ -85,4 +114,17 @@ pub trait Device {
     /// # Errors
     /// The device cannot be reached.
     fn wait_interrupt(&mut self, timeout: Duration) -> Result<bool, DeviceError>;
+
+    /// Resets the whole function, below the engine: registers are as after power-up, allocations stay and what they
+    /// hold is undefined where memory is the device's own.
+    ///
+    /// # Errors
+    /// [`DeviceError::Unsupported`] where the transport has no such reset; the device cannot be reached.
+    fn reset_link(&mut self) -> Result<(), DeviceError> {
+        Err(DeviceError::Unsupported {
+            what: "a reset of the link",
+            device: "this device".to_owned(),
+            instead: "open it again",
+        })
+    }
 }

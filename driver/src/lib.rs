@@ -11,10 +11,11 @@
 //! Invariants: no reference into device memory exists, only bounded copies; every wait has a deadline; what comes from
 //! the device is checked before it is believed.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod device;
 pub mod engine;
+pub mod memory;
 pub mod program;
 mod program_file;
 mod registers;
@@ -25,6 +26,6 @@ pub mod verifier;
 pub use device::{Device, DeviceError};
 pub use engine::{Bindings, Buffer, Engine, EngineError, LoadedProgram, RunOptions, RunReport, UnitCounters};
 pub use program::{Program, ProgramError, RegionSpec, Tag};
-pub use registers::RegisterAccess;
+pub use registers::{RegisterAccess, name as register_name};
 pub use statistics::{ProgramStatistics, Statistics};
 pub use verifier::{Refused, Verified, verify};

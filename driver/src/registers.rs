@@ -1,7 +1,7 @@
 //! Registers by name: what may be read and written is checked by the compiler.
 
 use systole_isa::register::kind::{Readable, Writable};
-use systole_isa::register::{Register, by_offset};
+use systole_isa::register::{MAGIC, Register, by_offset};
 
 use crate::{Device, DeviceError};
 
@@ -15,13 +15,16 @@ use crate::{Device, DeviceError};
 /// }
 /// ```
 pub trait RegisterAccess: Device {
-    /// Reads a register.
+    /// Reads a register. A dead bus reads as ones, so ones are believed only while MAGIC reads something else.
     ///
     /// # Errors
-    /// As [`Device::read`].
+    /// As [`Device::read`]; [`DeviceError::LinkDown`].
     fn get<K: Readable>(&mut self, register: Register<K>) -> Result<u32, DeviceError> {
         let value = self.read(register.offset)?;
         tracing::trace!(register = name(register.offset), value, "read");
+        if value == u32::MAX && self.read(MAGIC.offset)? == u32::MAX {
+            return Err(DeviceError::LinkDown { register: name(register.offset) });
+        }
         Ok(value)
     }
 
@@ -56,6 +59,6 @@ pub trait RegisterAccess: Device {
 impl<D: Device + ?Sized> RegisterAccess for D {}
 
 /// The register's name, for traces and messages.
-pub(crate) fn name(offset: u32) -> &'static str {
+pub fn name(offset: u32) -> &'static str {
     by_offset(offset).map_or("unknown", |r| r.name)
 }

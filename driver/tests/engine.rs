@@ -101,8 +101,8 @@ fn strangers_are_refused() {
     let hash = systole_isa::ABI_HASH;
     assert_eq!(
         with(register::MAGIC.offset, u32::MAX),
-        "MAGIC reads 0xffffffff instead of 0x54535953: the bus does not answer; check that the board is powered, \
-         programmed and out of reset"
+        "the device does not answer: MAGIC reads 0xffffffff, and MAGIC too; check power, cable and bitstream, then `systole \
+         reset --level link` or reboot"
     );
     assert_eq!(
         with(register::MAGIC.offset, 0),

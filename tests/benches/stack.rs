@@ -13,7 +13,7 @@ use systole_runtime::quantize::{Encoder, NormEps, QuantizedModel, Scales, Shape,
 use systole_runtime::{RunOptions, Session};
 use systole_sim::Simulator;
 use systole_tests::models;
-use systole_tests::random::Random;
+use systole_tests::random::{Random, encoding};
 
 fn encoder(hidden: u32, layers: u32, intermediate: u32) -> Encoder {
     let scales = Scales::Static;
@@ -47,7 +47,7 @@ fn model(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sentence of 32 tokens");
     for config in [&N16, &N32] {
         let mut session = Session::new(open(&path), Box::new(Simulator::new(config))).expect("it fits");
-        let encoding = [Random(1).encoding(30522, 32)];
+        let encoding = [encoding(&mut Random(1), 30522, 32)];
         group.bench_function(format!("minilm/{}", config.name), |b| {
             b.iter(|| session.embed(&encoding, &RunOptions::default()).expect("it runs"))
         });

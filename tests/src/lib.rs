@@ -1,6 +1,5 @@
 //! Conformance, end-to-end, property and fuzz tests across the stack, and what they share.
 
-pub mod conformance;
 pub mod lockstep;
 pub mod models;
 pub mod quality;

@@ -7,55 +7,38 @@ use systole_runtime::checkpoint::{
 };
 use systole_runtime::quantize::{QuantizedModel, Scales};
 
+pub use systole_conformance::random::Random;
+
 use crate::models;
 
-/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014).
-#[derive(Debug, Clone)]
-pub struct Random(pub u64);
+/// Roughly normal with variance 1: the sum of twelve uniform numbers.
+fn normal(random: &mut Random) -> f32 {
+    let sum: f64 = (0..12).map(|_| (random.bits() >> 11) as f64 / (1u64 << 53) as f64).sum();
+    (sum - 6.0) as f32
+}
 
-impl Random {
-    /// The next 64 bits.
-    pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
+fn vector(random: &mut Random, length: usize, mean: f32, deviation: f32) -> Vec<f32> {
+    (0..length).map(|_| mean + deviation * normal(random)).collect()
+}
 
-    /// A number below `n`, which is 1 or more.
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.bits() >> 11) as usize % n
-    }
+fn matrix(random: &mut Random, rows: usize, cols: usize, deviation: f32) -> Matrix {
+    Matrix { rows, cols, values: vector(random, rows * cols, 0.0, deviation) }
+}
 
-    /// Roughly normal with variance 1: the sum of twelve uniform numbers.
-    pub fn normal(&mut self) -> f32 {
-        let sum: f64 = (0..12).map(|_| (self.bits() >> 11) as f64 / (1u64 << 53) as f64).sum();
-        (sum - 6.0) as f32
-    }
+fn linear(random: &mut Random, out: usize, inputs: usize) -> Linear {
+    // Wider than BERT's own weights, so that softmax and GELU leave their linear range.
+    let weight = matrix(random, out, inputs, 1.5 / (inputs as f32).sqrt());
+    Linear { weight, bias: vector(random, out, 0.0, 0.3) }
+}
 
-    fn vector(&mut self, length: usize, mean: f32, deviation: f32) -> Vec<f32> {
-        (0..length).map(|_| mean + deviation * self.normal()).collect()
-    }
+fn norm(random: &mut Random, hidden: usize) -> LayerNorm {
+    LayerNorm { gamma: vector(random, hidden, 1.0, 0.3), beta: vector(random, hidden, 0.0, 0.3) }
+}
 
-    fn matrix(&mut self, rows: usize, cols: usize, deviation: f32) -> Matrix {
-        Matrix { rows, cols, values: self.vector(rows * cols, 0.0, deviation) }
-    }
-
-    fn linear(&mut self, out: usize, inputs: usize) -> Linear {
-        // Wider than BERT's own weights, so that softmax and GELU leave their linear range.
-        let weight = self.matrix(out, inputs, 1.5 / (inputs as f32).sqrt());
-        Linear { weight, bias: self.vector(out, 0.0, 0.3) }
-    }
-
-    fn norm(&mut self, hidden: usize) -> LayerNorm {
-        LayerNorm { gamma: self.vector(hidden, 1.0, 0.3), beta: self.vector(hidden, 0.0, 0.3) }
-    }
-
-    /// Token ids for an input of `tokens` tokens.
-    pub fn encoding(&mut self, vocab: usize, tokens: usize) -> Encoding {
-        let ids = (0..tokens).map(|_| self.below(vocab) as u32).collect();
-        Encoding { ids, type_ids: vec![0; tokens] }
-    }
+/// Token ids for an input of `tokens` tokens.
+pub fn encoding(random: &mut Random, vocab: usize, tokens: usize) -> Encoding {
+    let ids = (0..tokens).map(|_| random.below(vocab) as u32).collect();
+    Encoding { ids, type_ids: vec![0; tokens] }
 }
 
 /// Dimensions of a random model.
@@ -87,22 +70,22 @@ pub fn checkpoint(dimensions: Dimensions, seed: u64) -> Checkpoint {
         layer_norm_eps: 1e-12,
         activation: Activation::Gelu,
     };
-    let mut random = Random(seed);
+    let random = &mut Random(seed);
     let weights = Weights {
-        word: random.matrix(config.vocab, hidden, 1.0),
-        position: random.matrix(max_positions, hidden, 0.5),
-        token_type: random.matrix(config.type_vocab, hidden, 0.5),
-        embedding_norm: random.norm(hidden),
+        word: matrix(random, config.vocab, hidden, 1.0),
+        position: matrix(random, max_positions, hidden, 0.5),
+        token_type: matrix(random, config.type_vocab, hidden, 0.5),
+        embedding_norm: norm(random, hidden),
         layers: (0..layers)
             .map(|_| LayerWeights {
-                query: random.linear(hidden, hidden),
-                key: random.linear(hidden, hidden),
-                value: random.linear(hidden, hidden),
-                attention_output: random.linear(hidden, hidden),
-                attention_norm: random.norm(hidden),
-                ffn_in: random.linear(intermediate, hidden),
-                ffn_out: random.linear(hidden, intermediate),
-                ffn_norm: random.norm(hidden),
+                query: linear(random, hidden, hidden),
+                key: linear(random, hidden, hidden),
+                value: linear(random, hidden, hidden),
+                attention_output: linear(random, hidden, hidden),
+                attention_norm: norm(random, hidden),
+                ffn_in: linear(random, intermediate, hidden),
+                ffn_out: linear(random, hidden, intermediate),
+                ffn_norm: norm(random, hidden),
             })
             .collect(),
     };

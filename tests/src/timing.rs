@@ -6,8 +6,8 @@ use systole_driver::Device;
 use systole_isa::ring::{REGION_WRITE, SUBMIT_TRACE, Submission};
 use systole_isa::{HwConfig, Op, register};
 
-use crate::conformance::host::{Host, INPUT, OUTPUT, end, fault, tagged};
-use crate::conformance::trace;
+use systole_conformance::host::{Host, INPUT, OUTPUT, end, fault, tagged};
+use systole_conformance::trace;
 
 /// Bytes of the input and of the output region.
 pub const REGION: u32 = 1 << 20;

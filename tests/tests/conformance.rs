@@ -3,12 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use systole_conformance::{CASES, Target, suite};
 use systole_driver::{Device, DeviceError};
 use systole_isa::HwConfig;
 use systole_isa::config::{N8, N16, N32};
 use systole_isa::register;
 use systole_sim::{Interleaving, Queues, Simulator};
-use systole_tests::conformance::{CASES, Target, suite};
 
 fn simulator(config: &'static HwConfig) {
     suite(&Target::new(&|| Box::new(Simulator::new(config))));

@@ -11,7 +11,7 @@ use systole_runtime::quantize::{Embedding, QuantizedModel, Scales};
 use systole_runtime::{RunOptions, Session};
 use systole_sim::{Chip, Memory, Regions, Simulator, reference};
 use systole_tests::models;
-use systole_tests::random::{Random, texts};
+use systole_tests::random::{Random, encoding, texts};
 
 /// The three tables' sum for each token, rows `pitch` elements apart.
 fn sums(tables: &Embedding, encoding: &Encoding, pitch: usize) -> Vec<i16> {
@@ -63,7 +63,7 @@ fn the_tiny_model_is_that_of_the_naive_reference() {
         let mut random = Random(40);
         for config in NAMED {
             let encodings: Vec<Encoding> =
-                [1, 2, 9, 32, 40].into_iter().map(|tokens| random.encoding(64, tokens)).collect();
+                [1, 2, 9, 32, 40].into_iter().map(|tokens| encoding(&mut random, 64, tokens)).collect();
             let mut session = Session::new(model.clone(), Box::new(Simulator::new(config))).unwrap();
             let fast = session.hidden_integers(&encodings, &RunOptions::default()).unwrap();
             for (encoding, fast) in encodings.iter().zip(&fast) {
@@ -85,7 +85,7 @@ fn one_wrong_weight_is_seen() {
     let at = model.encoder.layout.layers[1].down_weight.offset as usize;
     image[at] = image[at].wrapping_add(0x40);
     wrong.image = image.into();
-    let encoding = Random(41).encoding(64, 8);
+    let encoding = encoding(&mut Random(41), 64, 8);
     let config = NAMED[0];
     assert_ne!(naive(&model, config, &encoding), naive(&wrong, config, &encoding));
 }

@@ -9,7 +9,7 @@ use systole_runtime::quantize::{Encoder, NormEps, QuantizedModel, Scales, Shape}
 use systole_runtime::{RunOptions, Session};
 use systole_sim::Simulator;
 use systole_tests::models;
-use systole_tests::random::{Dimensions, Random, checkpoint, texts};
+use systole_tests::random::{Dimensions, Random, checkpoint, encoding, texts};
 
 const SCALES: [Scales; 2] = [Scales::Static, Scales::Dynamic];
 
@@ -27,7 +27,7 @@ fn invariant(checkpoint: &Checkpoint, calibration: &[String], lengths: &[usize],
         let mut random = Random(31);
         for &tokens in lengths {
             let count = if tokens < 500 { 3 } else { 2 };
-            let encodings: Vec<Encoding> = (0..count).map(|_| random.encoding(vocab, tokens)).collect();
+            let encodings: Vec<Encoding> = (0..count).map(|_| encoding(&mut random, vocab, tokens)).collect();
             let first = hidden(&model, configs[0], &encodings, 1);
             assert!(first.iter().all(|h| h.len() == tokens * checkpoint.config.hidden));
             assert!(first.iter().flatten().any(|v| *v != first[0][0]), "{scales:?} {tokens}: constant output");
@@ -110,7 +110,7 @@ fn batches_of_different_lengths_keep_their_order() {
     let model = QuantizedModel::quantize(&checkpoint, &texts(), Scales::Static).unwrap();
     let mut random = Random(32);
     let encodings: Vec<Encoding> =
-        [5, 1, 40, 5, 3, 17, 5, 1].into_iter().map(|tokens| random.encoding(64, tokens)).collect();
+        [5, 1, 40, 5, 3, 17, 5, 1].into_iter().map(|tokens| encoding(&mut random, 64, tokens)).collect();
     let together = hidden(&model, &N16, &encodings, 2);
     for (encoding, states) in encodings.iter().zip(&together) {
         assert_eq!(hidden(&model, &N16, std::slice::from_ref(encoding), 1)[0], *states);

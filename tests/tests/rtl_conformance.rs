@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use systole_bitgen::verilated::{MemoryTiming, Options, open};
+use systole_conformance::{Target, suite};
 use systole_isa::HwConfig;
 use systole_isa::config::{N8, N16, N32};
-use systole_tests::conformance::{Target, suite};
 
 fn conforms(config: &'static HwConfig, memory: MemoryTiming) {
     let options = Options { checked: true, memory, seed: 5, ..Options::default() };

@@ -8,7 +8,8 @@
 //!    [`rules`] says which operand combinations are legal and [`access`] what each instruction touches.
 //! 3. [`numerics`] and [`tables`]: the exact integer semantics, as short scalar functions.
 //! 4. [`register`], [`ring`] and [`fault`]: what the host sees of the device.
-//! 5. [`abi`]: a hash over all of the above; it sits in an identity register and in every program.
+//! 5. [`pci`]: how a card looks on a PCI bus.
+//! 6. [`abi`]: a hash over the contract (1 to 4); it sits in an identity register and in every program.
 //!
 //! Invariants: no I/O, no unsafe, no dependency but `bytemuck`; a value that decodes re-encodes to the same bytes;
 //! decoding never panics, whatever the bytes.
@@ -24,6 +25,7 @@ pub mod config;
 pub mod fault;
 pub mod instruction;
 pub mod numerics;
+pub mod pci;
 pub mod register;
 pub mod ring;
 pub mod rules;

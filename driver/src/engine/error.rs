@@ -15,9 +15,9 @@ pub enum EngineError {
     Device(#[from] DeviceError),
     /// MAGIC reads something else.
     #[error(
-        "MAGIC reads {found:#010x} instead of {:#010x}: {}", systole_isa::register::MAGIC_VALUE,
-        if *found == u32::MAX { "the bus does not answer; check that the board is powered, programmed and out of reset" }
-        else { "this is no Systole device; check the address or program the board" }
+        "MAGIC reads {found:#010x} instead of {:#010x}: this is no Systole device; check the address or program the \
+         board",
+        systole_isa::register::MAGIC_VALUE
     )]
     NotSystole {
         /// The value read.

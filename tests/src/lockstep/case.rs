@@ -7,7 +7,7 @@ use systole_isa::ring::{REGION_WRITE, Region};
 use systole_isa::{ABI_HASH, HwConfig, Instruction, Op, REGIONS};
 use systole_sim::{Chip, Memory as Dram, Regions, Stop, reference};
 
-use crate::conformance::host::{INPUT, OUTPUT};
+use systole_conformance::host::{INPUT, OUTPUT};
 
 /// Bytes of each of the two regions: the input, which is read-only, and the output, which is loaded from as well.
 pub const REGION_SIZE: u32 = 1 << 16;

@@ -10,7 +10,7 @@ use systole_isa::{Fault, Instruction};
 
 use super::case::{Case, Oracle, Place, REGION_SIZE, State};
 use super::machine::Machine;
-use crate::conformance::host::{Code, Host, INPUT, OUTPUT, end, fault};
+use systole_conformance::host::{Code, Host, INPUT, OUTPUT, end, fault};
 
 /// How a program is submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use systole_isa::access::Space;
 use systole_isa::instruction::{Format, Function, Gemm, Load, Map, Memory, Output, Row, RowKind, Stat, Store};
 use systole_isa::{DRAM_ALIGN, HwConfig, Op};
 
-use crate::conformance::host::OUTPUT;
 use crate::lockstep::REGION_SIZE;
 use crate::lockstep::case::legal;
 use crate::random::Random;
+use systole_conformance::host::OUTPUT;
 
 /// Where MAP reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

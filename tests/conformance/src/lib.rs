@@ -1,7 +1,7 @@
 //! What the contract says about a device as its host sees it, as one suite for every executor.
 //!
 //! 1. [`Target`] says how to open a device, and what cannot be tried on it.
-//! 2. [`suite`] runs all of [`CASES`] and names those that fail.
+//! 2. [`suite`] runs all of [`CASES`] and names those that fail; [`outcomes`] gives them one by one.
 //!
 //! A case opens a device of its own, which must be as after power-up or programming. Cases assume neither that a
 //! submission runs during the doorbell's write, as on the simulator, nor that it takes time, as on hardware: they wait,
@@ -9,13 +9,15 @@
 
 mod compute;
 mod faults;
-pub(crate) mod host;
+pub mod host;
 mod identity;
 mod interrupts;
+pub mod random;
 mod regions;
 mod rings;
-pub(crate) mod trace;
+pub mod trace;
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -134,13 +136,34 @@ cases! {
     }
 }
 
+/// How a case ended; the error is what it found.
+pub type Outcome = (&'static str, Result<(), String>);
+
+/// Runs the cases one after the other, each when the iterator gets to it. A case left out because it provokes bus errors
+/// does not come up.
+pub fn outcomes<'a>(target: &'a Target<'_>) -> impl Iterator<Item = Outcome> + 'a {
+    let tried = CASES.iter().filter(|case| target.bus_errors || !case.needs_bus_errors);
+    tried.map(|case| {
+        let ended = catch_unwind(AssertUnwindSafe(|| (case.run)(target)));
+        (case.name, ended.map_err(|panic| text(&*panic)))
+    })
+}
+
+/// What a panic says.
+fn text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic without text").to_owned()
+}
+
 /// Runs every case on an executor.
 ///
 /// # Panics
 /// If any fails, naming all that do; what each found is on stderr by then.
 pub fn suite(target: &Target<'_>) {
-    let tried = CASES.iter().filter(|case| target.bus_errors || !case.needs_bus_errors);
-    let fails = |case: &&Case| catch_unwind(AssertUnwindSafe(|| (case.run)(target))).is_err();
-    let failed: Vec<&str> = tried.filter(fails).map(|case| case.name).collect();
-    assert!(failed.is_empty(), "{} of {} cases fail: {}", failed.len(), CASES.len(), failed.join(", "));
+    let (mut tried, mut failed) = (0, Vec::new());
+    for (name, outcome) in outcomes(target) {
+        tried += 1;
+        failed.extend(outcome.is_err().then_some(name));
+    }
+    assert!(failed.is_empty(), "{} of {tried} cases fail: {}", failed.len(), failed.join(", "));
 }

@@ -4,14 +4,14 @@ use systole_isa::Unit;
 use systole_isa::register;
 use systole_isa::ring::{SUBMIT_TRACE, Submission, TraceRecord};
 
-use super::Target;
-use super::host::{Host, end, tagged};
-use super::rings::step;
+use crate::Target;
+use crate::host::{Host, end, tagged};
+use crate::rings::step;
 
 const RECORD: u64 = size_of::<TraceRecord>() as u64;
 
 /// A buffer for `records` records.
-pub(crate) fn buffer(host: &mut Host, records: u32) -> u64 {
+pub fn buffer(host: &mut Host, records: u32) -> u64 {
     let base = host.allocate(u64::from(records) * RECORD);
     host.write(register::TRACE_BASE_LO, base as u32);
     host.write(register::TRACE_BASE_HI, (base >> 32) as u32);
@@ -20,12 +20,12 @@ pub(crate) fn buffer(host: &mut Host, records: u32) -> u64 {
 }
 
 /// The first `count` records of a buffer.
-pub(crate) fn records(host: &mut Host, base: u64, count: u32) -> Vec<TraceRecord> {
+pub fn records(host: &mut Host, base: u64, count: u32) -> Vec<TraceRecord> {
     let bytes = host.copy_from(base, (u64::from(count) * RECORD) as usize);
     bytes.chunks_exact(RECORD as usize).map(bytemuck::pod_read_unaligned).collect()
 }
 
-pub fn tagged_instructions_leave_records(target: &Target<'_>) {
+pub(crate) fn tagged_instructions_leave_records(target: &Target<'_>) {
     let mut host = target.host(16);
     let base = buffer(&mut host, 8);
     let code = [tagged(step(), 5, 0, 0), tagged(step(), 0, 0, 0), tagged(step(), 0xffff, 0, 0), end()];
@@ -51,7 +51,7 @@ pub fn tagged_instructions_leave_records(target: &Target<'_>) {
     assert_eq!(host.read(register::TRACE_COUNT), 0, "writing the size starts afresh");
 }
 
-pub fn a_full_trace_buffer_stops_recording(target: &Target<'_>) {
+pub(crate) fn a_full_trace_buffer_stops_recording(target: &Target<'_>) {
     let mut host = target.host(16);
     let base = buffer(&mut host, 4);
     host.write(register::TRACE_SIZE, 3);

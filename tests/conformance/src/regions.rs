@@ -4,8 +4,8 @@ use systole_isa::REGIONS;
 use systole_isa::instruction::{Format, Load, Memory, Store};
 use systole_isa::ring::{REGION_WRITE, Region, Submission};
 
-use super::Target;
-use super::host::{Code, INPUT, OUTPUT, REGION_BYTES, encoded, end};
+use crate::Target;
+use crate::host::{Code, INPUT, OUTPUT, REGION_BYTES, encoded, end};
 
 /// `rows` rows of `cols` bytes from the input to SPAD word `dst`.
 pub fn load(dst: u16, rows: u16, cols: u16, n: u32) -> Load {

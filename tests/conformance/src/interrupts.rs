@@ -5,8 +5,8 @@ use std::time::Duration;
 use systole_isa::register;
 use systole_isa::ring::{SUBMIT_INTERRUPT, Submission};
 
-use super::Target;
-use super::host::{Host, end};
+use crate::Target;
+use crate::host::{Host, end};
 
 /// Long enough for a line that is raised, short where it must stay low.
 const LOW: Duration = Duration::from_millis(5);

@@ -4,8 +4,8 @@ use systole_isa::instruction::{Row, RowKind};
 use systole_isa::ring::Submission;
 use systole_isa::{Cause, register};
 
-use super::Target;
-use super::host::{Code, Host, encoded, end, fault};
+use crate::Target;
+use crate::host::{Code, Host, encoded, end, fault};
 
 /// An instruction that is legal and does little.
 pub fn step() -> Row {

@@ -4,10 +4,10 @@ use systole_isa::instruction::{Format, Gemm, Load, Memory, OPERATIONS, Row, Stor
 use systole_isa::ring::{Region, SUBMIT_TRACE, Submission};
 use systole_isa::{ABI_HASH, Cause, Fault, SEMAPHORE_MAX, Unit, register};
 
-use super::Target;
-use super::host::{Code, Host, INPUT, OUTPUT, REGION_BYTES, encoded, end, fault, tagged};
-use super::regions::{load, store};
-use super::rings::step;
+use crate::Target;
+use crate::host::{Code, Host, INPUT, OUTPUT, REGION_BYTES, encoded, end, fault, tagged};
+use crate::regions::{load, store};
+use crate::rings::step;
 
 /// An address where no executor has memory.
 const NOWHERE: u64 = 0x00ff_fff0_0000_0000;

@@ -7,10 +7,10 @@ use systole_isa::ring::REGION_WRITE;
 use systole_isa::{ABI_HASH, HwConfig, Instruction, Op, REGIONS, Sync, Unit};
 use systole_sim::{Chip, Memory as Dram, Regions, reference};
 
-use super::Target;
-use super::host::{Host, INPUT, OUTPUT, encoded, end, fault};
-use super::regions::{load, store};
+use crate::Target;
+use crate::host::{Host, INPUT, OUTPUT, encoded, end, fault};
 use crate::random::Random;
+use crate::regions::{load, store};
 
 /// Words of each memory that a program fills before it reads them.
 const WINDOW: [(Space, u32); 4] = [(Space::Spad, 128), (Space::Acc, 64), (Space::Param, 8), (Space::Row, 16)];

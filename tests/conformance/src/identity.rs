@@ -4,7 +4,7 @@ use systole_driver::{DeviceError, Engine, RegisterAccess};
 use systole_isa::register::{self, Access, MAGIC_VALUE, REGISTERS, WINDOW_BYTES};
 use systole_isa::{ABI_HASH, HwConfig};
 
-use super::Target;
+use crate::Target;
 
 pub fn identity_describes_a_named_configuration(target: &Target<'_>) {
     let mut device = target.device();

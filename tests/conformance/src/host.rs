@@ -21,18 +21,27 @@ pub type Code = [u8; systole_isa::INSTRUCTION_BYTES];
 
 /// A device with rings of its own.
 pub struct Host<D: Device + ?Sized = dyn Device + Send> {
+    /// The device.
     pub device: Box<D>,
+    /// Its configuration.
     pub config: &'static HwConfig,
+    /// Bus address of the submission ring.
     pub sq: u64,
+    /// Bus address of the completion ring.
     pub cq: u64,
+    /// Slots of each ring.
     pub slots: u32,
+    /// Next slot of the submission ring that is written.
     pub tail: u32,
+    /// Next slot of the completion ring that is read.
     pub head: u32,
+    /// The region table of the submissions made next.
     pub regions: [Region; REGIONS],
     patience: Duration,
 }
 
 impl<D: Device + ?Sized> Host<D> {
+    /// Allocates rings and regions on a device that is as after power-up, and enables it.
     pub fn new(mut device: Box<D>, slots: u32, patience: Duration) -> Self {
         let id = device.get(register::CONFIG_ID).expect("CONFIG_ID reads");
         let config = HwConfig::by_id(id).unwrap_or_else(|| panic!("CONFIG_ID {id} names no configuration"));
@@ -68,18 +77,22 @@ impl<D: Device + ?Sized> Host<D> {
         self.set_up();
     }
 
+    /// Reads a register.
     pub fn read<K: kind::Readable>(&mut self, register: Register<K>) -> u32 {
         self.device.get(register).expect("a register reads")
     }
 
+    /// Writes a register.
     pub fn write<K: kind::Writable>(&mut self, register: Register<K>, value: u32) {
         self.device.set(register, value).expect("a register is written");
     }
 
+    /// Copies bytes to device memory.
     pub fn copy_to(&mut self, address: u64, bytes: &[u8]) {
         self.device.copy_to(address, bytes).expect("allocated memory is written");
     }
 
+    /// Copies bytes from device memory.
     pub fn copy_from(&mut self, address: u64, bytes: usize) -> Vec<u8> {
         let mut copy = vec![0; bytes];
         self.device.copy_from(address, &mut copy).expect("allocated memory is read");
@@ -105,6 +118,7 @@ impl<D: Device + ?Sized> Host<D> {
         });
     }
 
+    /// Reserves device memory.
     pub fn allocate(&mut self, bytes: u64) -> u64 {
         self.device.allocate(bytes).expect("room in device memory")
     }
@@ -202,6 +216,7 @@ pub fn tagged(op: impl Into<Op>, tag: u16, wait: u16, post: u16) -> Code {
     Instruction { sync: Sync { tag, wait, post }, op: op.into() }.encode()
 }
 
+/// The instruction that ends a program.
 pub fn end() -> Code {
     encoded(End {}, 0, 0)
 }
