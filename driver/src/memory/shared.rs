@@ -71,7 +71,7 @@ impl SharedMapping {
         for (i, word) in middle.chunks_exact_mut(8).enumerate() {
             // SAFETY: `check` and `split` put the 8 bytes inside the mapping, on a multiple of 8; the mapping lives as
             // long as self, and a volatile read needs no more than that of memory that others write.
-            let value = unsafe { self.map.as_ptr().add(at + head + 8 * i).cast::<u64>().read_volatile() };
+            let value = unsafe { self.at(at + head + 8 * i).cast::<u64>().read_volatile() };
             word.copy_from_slice(&value.to_ne_bytes());
         }
         self.read_bytes(at + head + 8 * words, &mut last[..tail]);
@@ -93,7 +93,7 @@ impl SharedMapping {
         for (i, word) in middle.iter().enumerate() {
             let value = u64::from_ne_bytes(*word);
             // SAFETY: as in `read`.
-            unsafe { self.map.as_mut_ptr().add(at + head + 8 * i).cast::<u64>().write_volatile(value) }
+            unsafe { self.at(at + head + 8 * i).cast::<u64>().write_volatile(value) }
         }
         self.write_bytes(at + head + 8 * words, last);
         fence(Ordering::Release);
@@ -107,7 +107,7 @@ impl SharedMapping {
     pub fn read_u32(&self, offset: u64) -> Result<u32, OutOfRange> {
         let at = self.check_u32(offset)?;
         // SAFETY: inside and on a multiple of 4; else as in `read`.
-        let value = unsafe { self.map.as_ptr().add(at).cast::<u32>().read_volatile() };
+        let value = unsafe { self.at(at).cast::<u32>().read_volatile() };
         fence(Ordering::SeqCst);
         Ok(u32::from_le(value))
     }
@@ -120,21 +120,26 @@ impl SharedMapping {
         let at = self.check_u32(offset)?;
         fence(Ordering::SeqCst);
         // SAFETY: inside and on a multiple of 4; else as in `read`.
-        unsafe { self.map.as_mut_ptr().add(at).cast::<u32>().write_volatile(value.to_le()) }
+        unsafe { self.at(at).cast::<u32>().write_volatile(value.to_le()) }
         Ok(())
+    }
+
+    /// The address of an offset, which the caller has checked.
+    fn at(&self, offset: usize) -> *mut u8 {
+        self.map.as_mut_ptr().wrapping_add(offset)
     }
 
     fn read_bytes(&self, at: usize, to: &mut [u8]) {
         for (i, byte) in to.iter_mut().enumerate() {
             // SAFETY: the caller checked the range; else as in `read`.
-            *byte = unsafe { self.map.as_ptr().add(at + i).read_volatile() };
+            *byte = unsafe { self.at(at + i).read_volatile() };
         }
     }
 
     fn write_bytes(&self, at: usize, from: &[u8]) {
         for (i, byte) in from.iter().enumerate() {
             // SAFETY: the caller checked the range; else as in `read`.
-            unsafe { self.map.as_mut_ptr().add(at + i).write_volatile(*byte) }
+            unsafe { self.at(at + i).write_volatile(*byte) }
         }
     }
 
