@@ -13,6 +13,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod bus;
 pub mod device;
 pub mod engine;
 pub mod memory;
@@ -23,6 +24,7 @@ mod ring;
 pub mod statistics;
 pub mod verifier;
 
+pub use bus::{BusMaster, Window};
 pub use device::{Device, DeviceError};
 pub use engine::{Bindings, Buffer, Engine, EngineError, LoadedProgram, RunOptions, RunReport, UnitCounters};
 pub use program::{Program, ProgramError, RegionSpec, Tag};

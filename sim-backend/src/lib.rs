@@ -36,6 +36,8 @@ mod registers;
 mod rings;
 mod sequencer;
 mod trace;
+pub mod virtual_board;
+mod windows;
 
 pub use chip::{Chip, Difference};
 pub use device::Simulator;
