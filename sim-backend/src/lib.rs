@@ -8,6 +8,7 @@
 //! 2. [`Observer`] sees the [`Chip`] after each instruction, for lockstep against another executor.
 //! 3. [`execute()`] runs one instruction with the fast kernels; [`reference::execute`] is the naive scalar oracle that the
 //!    kernels, and the hardware's units, are tested against.
+//! 4. [`faults`] makes any device misbehave, by a plan.
 //!
 //! ```
 //! use systole_driver::Device;
@@ -26,6 +27,7 @@
 mod chip;
 mod device;
 mod execute;
+pub mod faults;
 mod kernels;
 pub mod memory;
 mod observer;
