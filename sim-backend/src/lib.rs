@@ -9,6 +9,7 @@
 //! 3. [`execute()`] runs one instruction with the fast kernels; [`reference::execute`] is the naive scalar oracle that the
 //!    kernels, and the hardware's units, are tested against.
 //! 4. [`faults`] makes any device misbehave, by a plan.
+//! 5. [`virtual_board`] gives a device to a virtual machine, as a PCI card.
 //!
 //! ```
 //! use systole_driver::Device;
@@ -39,7 +40,6 @@ mod rings;
 mod sequencer;
 mod trace;
 pub mod virtual_board;
-mod windows;
 
 pub use chip::{Chip, Difference};
 pub use device::Simulator;

@@ -7,9 +7,9 @@
 //! Beside its allocations there may be memory of others ([`Memory::map`]): the RAM of a guest, whose device this is.
 //! Its bytes change at any time, so they are copied, where those of allocations are used in place.
 
-use crate::windows::Windows;
 use std::collections::BTreeMap;
-use systole_driver::{DeviceError, Window};
+use systole_driver::DeviceError;
+use systole_driver::bus::{Window, Windows};
 
 /// Bytes that may be allocated unless [`Memory::with_limit`] says otherwise.
 pub const DEFAULT_LIMIT: u64 = 4 << 30;
@@ -126,7 +126,13 @@ impl Memory {
     }
 
     /// Has all bytes at an address written by `fill`; `None`, and nothing is written, where not all are memory.
-    pub(crate) fn fill(&mut self, address: u64, len: usize, copy: &mut Vec<u8>, fill: impl FnOnce(&mut [u8])) -> Option<()> {
+    pub(crate) fn fill(
+        &mut self,
+        address: u64,
+        len: usize,
+        copy: &mut Vec<u8>,
+        fill: impl FnOnce(&mut [u8]),
+    ) -> Option<()> {
         if let Some(block) = self.get_mut(address, len) {
             fill(block);
             return Some(());

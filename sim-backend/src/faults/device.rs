@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use systole_driver::{Device, DeviceError};
+use systole_driver::{BusMaster, Device, DeviceError, Window};
 use systole_isa::register::{self, Access, REGISTERS};
 
 use super::{FaultCounts, FaultKind, FaultPlan, memory};
@@ -292,5 +292,36 @@ impl<D: Device> Device for Faulty<D> {
             Err(DeviceError::Unsupported { .. }) => self.power_cycle(),
             other => other,
         }
+    }
+}
+
+/// At the bus of a virtual board an interrupt is a level, and what comes early or twice is a pulse.
+impl<D: BusMaster> BusMaster for Faulty<D> {
+    fn map(&mut self, address: u64, window: Window) {
+        self.device.map(address, window);
+    }
+
+    fn unmap(&mut self, address: u64) {
+        self.device.unmap(address);
+    }
+
+    fn interrupt(&mut self) -> Result<bool, DeviceError> {
+        self.settle()?;
+        if std::mem::take(&mut self.ailment.spurious) {
+            return Ok(true);
+        }
+        let silent = self.ailment.doorbell.is_some() || self.ailment.deaf || self.dead();
+        if silent { Ok(false) } else { self.device.interrupt() }
+    }
+
+    /// A doorbell that comes late is work as well.
+    fn advance(&mut self) -> Result<bool, DeviceError> {
+        self.settle()?;
+        let late = matches!(self.ailment.doorbell, Some((_, Some(_))));
+        Ok(self.device.advance()? || late)
+    }
+
+    fn is_plugged(&self) -> bool {
+        self.link != Link::Unplugged
     }
 }

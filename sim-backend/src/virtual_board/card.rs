@@ -22,7 +22,7 @@ pub(super) const CONFIG_REGION: u32 = 7;
 /// A device as a PCI function.
 ///
 /// Whatever a host does, the card reaches no memory but its own and what the host mapped, and answers what makes no sense
-/// with an error number. A device that stopped is off the bus from then on: its registers read as ones.
+/// with an error number. A device that stopped is off the bus from then on: everything reads as ones.
 pub struct Card {
     device: Box<dyn BusMaster + Send>,
     config: ConfigSpace,
@@ -43,7 +43,10 @@ struct LocalMemory {
 impl LocalMemory {
     fn new(bytes: u64) -> Result<Self, Error> {
         let failed = |source| Error::CardMemory { bytes, source };
-        let len = usize::try_from(bytes).ok().filter(|b| b.is_power_of_two() && *b >= 4096).ok_or(Error::MemorySize { bytes })?;
+        let len = usize::try_from(bytes)
+            .ok()
+            .filter(|b| b.is_power_of_two() && *b >= 4096)
+            .ok_or(Error::MemorySize { bytes })?;
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let file = File::from(memfd_create("systole card memory", flags).map_err(|e| failed(e.into()))?);
         file.set_len(bytes).map_err(failed)?;
@@ -99,6 +102,10 @@ impl Card {
     /// `EINVAL`: the bytes are not inside it, or no whole registers or parts of one.
     pub(super) fn read(&mut self, region: u32, offset: u64, to: &mut [u8]) -> Result<(), Errno> {
         let at = inside(offset, to.len(), self.region_bytes(region))?;
+        if self.lost {
+            to.fill(0xff);
+            return Ok(());
+        }
         let done = match region {
             CONFIG_REGION => self.config.read(offset, to, self.interrupts.intx_asserted()),
             bar if bar == REGISTER_BAR as u32 => self.read_registers(at as u32, to),
@@ -117,6 +124,9 @@ impl Card {
     /// `EINVAL`: the bytes are not inside it, or no whole registers.
     pub(super) fn write(&mut self, region: u32, offset: u64, from: &[u8]) -> Result<(), Errno> {
         let at = inside(offset, from.len(), self.region_bytes(region))?;
+        if self.lost {
+            return Ok(());
+        }
         let done = match region {
             CONFIG_REGION => self.write_config(offset, from),
             bar if bar == REGISTER_BAR as u32 => self.write_registers(at as u32, from),
@@ -227,6 +237,11 @@ impl Card {
         let busy = self.on_device(|device| device.advance()).unwrap_or(false);
         self.update_line();
         busy
+    }
+
+    /// Nobody has pulled it out.
+    pub(super) fn is_plugged(&self) -> bool {
+        self.device.is_plugged()
     }
 
     fn update_line(&mut self) {

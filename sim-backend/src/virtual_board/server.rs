@@ -73,9 +73,12 @@ const ACTION_TRIGGER: u32 = 32;
 pub enum Ended {
     /// The host closed the connection.
     Disconnected,
+    /// The card was pulled out, as its plan of faults had it.
+    Unplugged,
 }
 
-/// Serves a card to a host until it closes the connection. Afterwards the card is as after power-up.
+/// Serves a card to a host until it closes the connection. Afterwards the card is as after power-up, unless it was pulled
+/// out.
 ///
 /// # Errors
 /// The connection broke, or the host does not speak vfio-user.
@@ -89,7 +92,7 @@ pub fn serve(card: &mut Card, stream: &UnixStream) -> Result<Ended, Error> {
 
 fn converse(card: &mut Card, stream: &UnixStream) -> Result<Ended, Error> {
     let mut busy = false;
-    loop {
+    while card.is_plugged() {
         // The card's clock runs while the host is silent, and the host is heard while it runs.
         if !is_readable(stream, busy)? {
             busy = card.advance();
@@ -108,6 +111,7 @@ fn converse(card: &mut Card, stream: &UnixStream) -> Result<Ended, Error> {
             Err(errno) => message.reply(stream, Err(errno), None)?,
         }
     }
+    Ok(Ended::Unplugged)
 }
 
 /// Waits for the host, or just looks.

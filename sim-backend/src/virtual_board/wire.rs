@@ -10,8 +10,8 @@ use std::os::unix::net::UnixStream;
 use bytemuck::{Pod, Zeroable};
 use rustix::io::Errno;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg,
-    sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
 };
 
 use super::Error;
@@ -86,7 +86,8 @@ impl Message {
                 more => filled += more,
             }
         }
-        let Some(len) = (header.bytes as usize).checked_sub(size_of::<Header>()).filter(|_| header.bytes as usize <= MAX_MESSAGE)
+        let Some(len) =
+            (header.bytes as usize).checked_sub(size_of::<Header>()).filter(|_| header.bytes as usize <= MAX_MESSAGE)
         else {
             return Err(Error::Protocol { expected: "a message's size, 16 to 1052672", found: header.bytes.into() });
         };
@@ -113,7 +114,12 @@ impl Message {
     ///
     /// # Errors
     /// The connection broke.
-    pub fn reply(&self, stream: &UnixStream, answer: Result<&[u8], Errno>, file: Option<BorrowedFd<'_>>) -> Result<(), Error> {
+    pub fn reply(
+        &self,
+        stream: &UnixStream,
+        answer: Result<&[u8], Errno>,
+        file: Option<BorrowedFd<'_>>,
+    ) -> Result<(), Error> {
         let body = answer.unwrap_or_default();
         let header = Header {
             id: self.header.id,

@@ -3,10 +3,14 @@
 //! A [`Device`] is what a host sees. Who gives a device of this process to another host, as a virtual board does, lends it
 //! that host's memory in [`Window`]s, where it reads and writes as on a bus, and passes on its interrupt line and time.
 
+mod windows;
+
 use std::sync::Arc;
 
 use crate::memory::SharedMapping;
 use crate::{Device, DeviceError};
+
+pub use windows::Windows;
 
 /// Alignment of a window's address and size, in bytes.
 pub const WINDOW_ALIGN: u64 = 4096;
@@ -51,4 +55,27 @@ pub trait BusMaster: Device {
     /// # Errors
     /// The device cannot be reached.
     fn advance(&mut self) -> Result<bool, DeviceError>;
+
+    /// False once the device has been pulled out of its slot, for good.
+    fn is_plugged(&self) -> bool {
+        true
+    }
+}
+
+impl<D: BusMaster + ?Sized> BusMaster for Box<D> {
+    fn map(&mut self, address: u64, window: Window) {
+        (**self).map(address, window);
+    }
+    fn unmap(&mut self, address: u64) {
+        (**self).unmap(address);
+    }
+    fn interrupt(&mut self) -> Result<bool, DeviceError> {
+        (**self).interrupt()
+    }
+    fn advance(&mut self) -> Result<bool, DeviceError> {
+        (**self).advance()
+    }
+    fn is_plugged(&self) -> bool {
+        (**self).is_plugged()
+    }
 }

@@ -1,11 +1,12 @@
-//! Memory of others on the device's bus: windows that may touch each other.
+//! [`Windows`]: all memory of others on one device's bus.
 
 use std::collections::BTreeMap;
-use systole_driver::Window;
 
-/// Windows by their first address; none overlaps another.
+use super::Window;
+
+/// Windows by their first address; none overlaps another. An access may run from one into the next.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Windows(BTreeMap<u64, Window>);
+pub struct Windows(BTreeMap<u64, Window>);
 
 /// What an access does.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,10 +16,12 @@ enum Access {
 }
 
 impl Windows {
+    /// Puts a window at an address.
     pub fn map(&mut self, address: u64, window: Window) {
         self.0.insert(address, window);
     }
 
+    /// Takes away the window that begins at an address, if one does.
     pub fn unmap(&mut self, address: u64) {
         self.0.remove(&address);
     }
@@ -76,9 +79,10 @@ struct Piece<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::sync::Arc;
-    use systole_driver::memory::SharedMapping;
+
+    use super::*;
+    use crate::memory::SharedMapping;
 
     const PAGE: u64 = 4096;
 
@@ -101,7 +105,10 @@ mod tests {
         assert!(windows.read(2 * PAGE, &mut half));
         assert_eq!(half, bytes[100..]);
         for (address, len) in [(3 * PAGE - 1, 2), (PAGE - 1, 2), (3 * PAGE, 1), (5 * PAGE, 1), (0, 1), (u64::MAX, 2)] {
-            assert!(!windows.read(address, &mut vec![0; len]) && !windows.write(address, &vec![1; len]), "{address:#x}");
+            assert!(
+                !windows.read(address, &mut vec![0; len]) && !windows.write(address, &vec![1; len]),
+                "{address:#x}"
+            );
         }
         assert!(windows.read(3 * PAGE - 1, &mut back[..1]) && back[0] == 0, "a refused write leaves nothing behind");
         windows.unmap(2 * PAGE);
