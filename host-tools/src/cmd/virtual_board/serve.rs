@@ -10,6 +10,7 @@ use systole_bitgen::verilated;
 use systole_driver::BusMaster;
 use systole_isa::{HwConfig, config};
 use systole_sim::Simulator;
+use systole_sim::faults::{FaultKind, FaultPlan, Faulty};
 use systole_sim::virtual_board::{Card, Ended, Socket, serve};
 
 use crate::logging;
@@ -33,6 +34,10 @@ pub struct Args {
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(0..=65_536))]
     memory: u32,
 
+    /// Have the card misbehave, such as seed=7,rate=0.01,kinds=all or stuck-busy@3
+    #[arg(long, value_name = "SPEC")]
+    faults: Option<FaultPlan>,
+
     /// Serve one virtual machine after the other, until interrupted
     #[arg(long)]
     keep: bool,
@@ -44,6 +49,14 @@ impl Args {
         logging::install(None)?;
         // What takes long, and what may be refused, comes before anybody can connect.
         let device = self.backend.open()?;
+        let (device, faults): (Box<dyn BusMaster + Send>, _) = match &self.faults {
+            None => (device, None),
+            Some(plan) => {
+                let faulty = Faulty::new(device, plan.clone());
+                let counts = faulty.counts();
+                (Box::new(faulty), Some((plan, counts)))
+            }
+        };
         let mut card = Card::new(device, u64::from(self.memory) << 20)?;
         let socket = Socket::bind(&self.socket)?;
         let path = self.socket.clone();
@@ -58,6 +71,9 @@ impl Args {
         out.line(format_args!("serving {} as a PCI card on {}", self.backend, plain(&path.to_string_lossy())))?;
         let device = serde_json::json!({ "driver": "vfio-user-pci", "socket": { "path": path, "type": "unix" } });
         out.line(format_args!("attach QEMU: -device '{device}'"))?;
+        if let Some((plan, _)) = &faults {
+            out.line(format_args!("faults: {plan}"))?;
+        }
         out.flush()?;
         loop {
             let stream = socket.accept()?;
@@ -66,12 +82,17 @@ impl Args {
             let ended = serve(&mut card, &stream);
             match &ended {
                 Ok(Ended::Disconnected) => out.line("the virtual machine is gone")?,
-                Ok(_) => out.line("the card left the bus")?,
+                Ok(_) => out.line("the card was pulled out")?,
                 Err(error) if self.keep => out.line(format_args!("the virtual machine is gone: {error}"))?,
                 Err(_) => {}
             }
+            if let Some((_, counts)) = &faults {
+                let struck = |kind: &FaultKind| (counts.of(*kind) > 0).then(|| format!("{kind} {}", counts.of(*kind)));
+                let struck: Vec<String> = FaultKind::ALL.iter().filter_map(struck).collect();
+                out.line(format_args!("faults so far: {} ({})", counts.total(), struck.join(", ")))?;
+            }
             out.flush()?;
-            if !self.keep {
+            if !self.keep || matches!(ended, Ok(Ended::Unplugged)) {
                 return Ok(ended.map(|_| ExitCode::SUCCESS)?);
             }
         }
