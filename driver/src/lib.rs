@@ -6,7 +6,7 @@
 //! 2. [`verify`] proves it free of out-of-bounds accesses, uninitialised reads, races and deadlock, and
 //!    returns a [`Verified`] program. Nothing else can be submitted.
 //! 3. [`Device`] is the narrow interface every executor implements: registers, memory, interrupt.
-//! 4. [`Engine`] identifies a device, owns its rings, and runs verified programs on it.
+//! 4. [`Engine`] identifies a device, owns its rings, runs verified programs on it, and recovers it when it failed.
 //!
 //! Invariants: no reference into device memory exists, only bounded copies; every wait has a deadline; what comes from
 //! the device is checked before it is believed.
@@ -20,11 +20,14 @@ pub mod program;
 mod program_file;
 mod registers;
 mod ring;
+pub mod self_test;
 pub mod statistics;
 pub mod verifier;
 
 pub use device::{Device, DeviceError};
 pub use engine::{Bindings, Buffer, Engine, EngineError, LoadedProgram, RunOptions, RunReport, UnitCounters};
+pub use engine::{Closed, Expected, Failed, Identified, Identity, Poisoned};
+pub use engine::{Recovery, RecoveryCounts, RecoveryPolicy, Rung};
 pub use program::{Program, ProgramError, RegionSpec, Tag};
 pub use registers::{RegisterAccess, name as register_name};
 pub use statistics::{ProgramStatistics, Statistics};
