@@ -7,7 +7,7 @@
 //!    returns a [`Verified`] program. Nothing else can be submitted.
 //! 3. [`Device`] is the narrow interface every executor implements: registers, memory, interrupt.
 //! 4. [`transport`] opens boards through the kernel's interfaces, as devices.
-//! 5. [`Engine`] identifies a device, owns its rings, and runs verified programs on it.
+//! 5. [`Engine`] identifies a device, owns its rings, runs verified programs on it, and recovers it when it failed.
 //!
 //! Invariants: no reference into device memory exists, only bounded copies; every wait has a deadline; what comes from
 //! the device is checked before it is believed.
@@ -22,6 +22,7 @@ pub mod program;
 mod program_file;
 mod registers;
 mod ring;
+pub mod self_test;
 pub mod statistics;
 mod sys;
 pub mod transport;
@@ -30,6 +31,8 @@ pub mod verifier;
 pub use bus::{BusMaster, Window};
 pub use device::{Device, DeviceError};
 pub use engine::{Bindings, Buffer, Engine, EngineError, LoadedProgram, RunOptions, RunReport, UnitCounters};
+pub use engine::{Closed, Expected, Failed, Identified, Identity, Poisoned};
+pub use engine::{Recovery, RecoveryCounts, RecoveryPolicy, Rung};
 pub use program::{Program, ProgramError, RegionSpec, Tag};
 pub use registers::{RegisterAccess, name as register_name};
 pub use statistics::{ProgramStatistics, Statistics};
