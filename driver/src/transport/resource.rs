@@ -9,7 +9,7 @@ use super::error::{TransportError, system};
 use super::interrupt::Polling;
 use super::kernel::{Kernel, page_size};
 use super::lock::Lock;
-use super::pci::{Config, Function, MASTER, MEMORY};
+use super::pci::{Config, Function, INTX_DISABLE, MASTER, MEMORY};
 use super::window::{map, pages, registers, too_small};
 use super::{Location, physical};
 use crate::DeviceError;
@@ -18,7 +18,8 @@ use crate::DeviceError;
 pub(super) struct SysfsControl {
     card: Function,
     config: Config,
-    /// It was switched on here and is to be switched off again.
+    /// It was switched on here and is to be switched off again. Nobody serves its interrupt pin, which must stay silent:
+    /// it may share its line with others.
     enabled: bool,
 }
 
@@ -32,8 +33,12 @@ impl SysfsControl {
     pub fn switch_on(card: Function, config: Config) -> Result<Self, DeviceError> {
         card.enable(true)?;
         let control = Self { card, config, enabled: true };
-        control.command(MEMORY, 0)?;
+        control.answer()?;
         Ok(control)
+    }
+
+    fn answer(&self) -> Result<(), DeviceError> {
+        self.command(if self.enabled { MEMORY | INTX_DISABLE } else { MEMORY }, 0)
     }
 
     fn command(&self, set: u16, clear: u16) -> Result<(), DeviceError> {
@@ -45,7 +50,7 @@ impl SysfsControl {
 impl Control for SysfsControl {
     fn reset(&mut self) -> Result<(), DeviceError> {
         self.card.reset()?;
-        self.command(MEMORY, 0)
+        self.answer()
     }
 
     fn connect(&mut self) -> Result<(), DeviceError> {
