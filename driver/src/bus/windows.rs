@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Window;
 
 /// Windows by their first address; none overlaps another. An access may run from one into the next.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Windows(BTreeMap<u64, Window>);
 
 /// What an access does.

@@ -21,6 +21,7 @@ const INTERRUPTED: i32 = 130;
 
 /// Options of a card that is served.
 #[derive(clap::Args)]
+#[group(id = "serve")]
 pub struct Args {
     /// The Unix socket to serve on; nothing may be there yet
     #[arg(long, value_name = "PATH")]
@@ -87,9 +88,10 @@ impl Args {
                 Err(_) => {}
             }
             if let Some((_, counts)) = &faults {
-                let struck = |kind: &FaultKind| (counts.of(*kind) > 0).then(|| format!("{kind} {}", counts.of(*kind)));
-                let struck: Vec<String> = FaultKind::ALL.iter().filter_map(struck).collect();
-                out.line(format_args!("faults so far: {} ({})", counts.total(), struck.join(", ")))?;
+                let struck = FaultKind::ALL.iter().filter(|kind| counts.of(**kind) > 0);
+                let list: Vec<String> = struck.map(|kind| format!("{kind} {}", counts.of(*kind))).collect();
+                let colon = if list.is_empty() { "" } else { ": " };
+                out.line(format_args!("faults so far: {}{colon}{}", counts.total(), list.join(", ")))?;
             }
             out.flush()?;
             if !self.keep || matches!(ended, Ok(Ended::Unplugged)) {
