@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{bitstream, compile, completions, inspect, quantize, rtl, run};
+use crate::cmd::{bitstream, compile, completions, inspect, quantize, rtl, run, virtual_board};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,6 +33,7 @@ enum Command {
     Inspect(inspect::Args),
     Rtl(rtl::Args),
     Bitstream(bitstream::Args),
+    VirtualBoard(virtual_board::Args),
     Completions(completions::Args),
 }
 
@@ -46,6 +47,7 @@ impl Cli {
             Some(Command::Inspect(args)) => args.run(),
             Some(Command::Rtl(args)) => args.run(),
             Some(Command::Bitstream(args)) => args.run(),
+            Some(Command::VirtualBoard(args)) => args.run(),
             Some(Command::Completions(args)) => args.run(),
             None => Self::parse_from(["systole", "run"]).run(),
         }

@@ -8,12 +8,13 @@
 //! 4. [`view`] draws for people; [`timeline`] and [`progress`] listen to the libraries' tracing spans.
 //!
 //! Invariants: stdout carries results only, so that it can be piped; no input makes the command panic.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod cli;
 mod cmd;
 mod device;
 mod failure;
+mod guest;
 mod input;
 mod logging;
 mod model;

@@ -7,3 +7,4 @@ pub mod inspect;
 pub mod quantize;
 pub mod rtl;
 pub mod run;
+pub mod virtual_board;
