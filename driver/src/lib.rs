@@ -6,7 +6,8 @@
 //! 2. [`verify`] proves it free of out-of-bounds accesses, uninitialised reads, races and deadlock, and
 //!    returns a [`Verified`] program. Nothing else can be submitted.
 //! 3. [`Device`] is the narrow interface every executor implements: registers, memory, interrupt.
-//! 4. [`Engine`] identifies a device, owns its rings, and runs verified programs on it.
+//! 4. [`transport`] opens boards through the kernel's interfaces, as devices.
+//! 5. [`Engine`] identifies a device, owns its rings, and runs verified programs on it.
 //!
 //! Invariants: no reference into device memory exists, only bounded copies; every wait has a deadline; what comes from
 //! the device is checked before it is believed.
@@ -21,6 +22,8 @@ mod program_file;
 mod registers;
 mod ring;
 pub mod statistics;
+mod sys;
+pub mod transport;
 pub mod verifier;
 
 pub use device::{Device, DeviceError};

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{Ordering, fence};
 
-use memmap2::{MmapOptions, MmapRaw};
+use memmap2::{Advice, MmapOptions, MmapRaw};
 
 /// An access that leaves its mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +45,23 @@ impl SharedMapping {
     /// # Errors
     /// Those of `mmap`.
     pub fn anonymous(bytes: usize) -> io::Result<Self> {
-        Ok(Self { map: MmapOptions::new().len(bytes).populate().map_anon()?.into() })
+        Self::private(MmapOptions::new().len(bytes).populate())
+    }
+
+    /// As [`SharedMapping::anonymous`], made of huge pages of `1 << page_bits` bytes, of which `bytes` is a multiple.
+    ///
+    /// # Errors
+    /// Those of `mmap`: ENOMEM where no huge page is free.
+    pub fn huge(bytes: usize, page_bits: u8) -> io::Result<Self> {
+        Self::private(MmapOptions::new().len(bytes).huge(Some(page_bits)).populate())
+    }
+
+    /// A child of this process does not get it: while one shared the pages, writing to them would give this process
+    /// new ones, and the device would go on with the old.
+    fn private(options: &MmapOptions) -> io::Result<Self> {
+        let map: MmapRaw = options.map_anon()?.into();
+        map.advise(Advice::DontFork)?;
+        Ok(Self { map })
     }
 
     /// Bytes.

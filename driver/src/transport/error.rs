@@ -1,0 +1,134 @@
+//! Why a board cannot be opened, and what to do about it.
+
+use std::io;
+use std::path::Path;
+
+use super::PciAddress;
+use crate::DeviceError;
+
+/// What keeps a board from being opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// The kernel does not show such a device.
+    #[error("there is no {location}: {path} does not exist; `systole probe` lists what there is")]
+    Missing {
+        /// As asked for.
+        location: String,
+        /// Where it would be.
+        path: String,
+    },
+    /// Another process has it.
+    #[error(
+        "{location} is in use by {}; wait until it ends, or end it", 
+        owner.map_or("another process".to_owned(), |pid| format!("process {pid}"))
+    )]
+    Busy {
+        /// As asked for.
+        location: String,
+        /// Its process ID, unless it has just begun.
+        owner: Option<u32>,
+    },
+    /// A driver that is none of the driver's ways holds it.
+    #[error(
+        "{address} is held by the kernel driver {driver}; free it with `echo {address} | sudo tee \
+         /sys/bus/pci/drivers/{driver}/unbind`, then bind it: {}", bind_command(*address)
+    )]
+    Bound {
+        /// The card.
+        address: PciAddress,
+        /// The driver's name.
+        driver: String,
+    },
+    /// The window belongs to a device that a driver holds.
+    #[error("the window at {base:#x} belongs to {device}, which the driver {driver} holds; {instead}")]
+    WindowTaken {
+        /// Physical address.
+        base: u64,
+        /// Which device.
+        device: String,
+        /// Its driver.
+        driver: String,
+        /// What to do.
+        instead: String,
+    },
+    /// It is bound to `vfio-pci`, but a device that shares its IOMMU group is not.
+    #[error(
+        "{address} shares IOMMU group {group} with devices that are not bound to vfio-pci: {others}; bind these as well, \
+         or put the card into another slot"
+    )]
+    Group {
+        /// The card.
+        address: PciAddress,
+        /// The group's number.
+        group: String,
+        /// The others.
+        others: String,
+    },
+    /// Its registers are not where they should be.
+    #[error("{location} has no register window: {found}; it is none of ours, or it is not programmed")]
+    NoWindow {
+        /// As asked for.
+        location: String,
+        /// What is there.
+        found: String,
+    },
+    /// Somebody else answers.
+    #[error(
+        "{location} is no Systole accelerator: MAGIC reads {found:#010x}; program it, or look for the right one with \
+         `systole probe`"
+    )]
+    NotSystole {
+        /// As asked for.
+        location: String,
+        /// What MAGIC reads.
+        found: u32,
+    },
+    /// There is no memory that both sides reach.
+    #[error("{location} has no memory to share with this host: {reason}; {mend}")]
+    NoMemory {
+        /// As asked for.
+        location: String,
+        /// Why not.
+        reason: String,
+        /// What to do.
+        mend: String,
+    },
+    /// This user may not.
+    #[error("{path} may not be opened by this user; {mend}")]
+    Denied {
+        /// The file.
+        path: String,
+        /// What to do.
+        mend: String,
+    },
+    /// A system call failed, or the device cannot be reached.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}
+
+/// The command that gives a card to `vfio-pci`.
+pub(super) fn bind_command(address: PciAddress) -> String {
+    format!(
+        "`echo vfio-pci | sudo tee /sys/bus/pci/devices/{address}/driver_override; echo {address} | sudo tee \
+         /sys/bus/pci/drivers_probe`"
+    )
+}
+
+/// Makes an error of a file that cannot be opened.
+pub(super) fn opening(path: &Path) -> impl FnOnce(io::Error) -> TransportError {
+    let target = path.display().to_string();
+    move |source| match source.kind() {
+        io::ErrorKind::PermissionDenied => {
+            let mend = format!("`sudo chown $USER {target}` until the next boot, or install the udev rules");
+            TransportError::Denied { path: target, mend }
+        }
+        _ => DeviceError::System { call: "open", target, source }.into(),
+    }
+}
+
+/// Makes an error of a system call.
+pub(super) fn system(call: &'static str, target: impl Into<String>) -> impl FnOnce(io::Error) -> DeviceError {
+    let target = target.into();
+    move |source| DeviceError::System { call, target, source }
+}

@@ -1,0 +1,123 @@
+//! Memory for a device that reaches physical addresses: the card's own, huge pages or a u-dma-buf.
+
+use systole_isa::pci::{LOCAL_MEMORY_BASE, MEMORY_BAR};
+
+use super::error::TransportError;
+use super::kernel::{self, Kernel, page_size};
+use super::pci::{Bar, Function};
+use super::window::{map, pages};
+use super::{Dma, Location};
+use crate::memory::huge::HugePages;
+use crate::memory::{Coherent, DmaBuffer, DmaMemory, Local, Pool, udmabuf};
+
+/// The memory that a card is used with.
+pub(super) fn of_card(
+    kernel: &Kernel,
+    card: &Function,
+    location: &Location,
+) -> Result<Box<dyn DmaMemory>, TransportError> {
+    let own = card.bar(MEMORY_BAR);
+    match (&location.dma, own) {
+        (Dma::Auto | Dma::Local, Some(bar)) => local(card, bar),
+        (Dma::Local, None) => Err(no_local(location)),
+        (Dma::Auto | Dma::Host, _) => {
+            untranslated(kernel, card, location)?;
+            huge_pages(kernel, location)
+        }
+        (Dma::UDmaBuf(name), _) => {
+            untranslated(kernel, card, location)?;
+            Ok(udmabuf::open(kernel, name)?)
+        }
+    }
+}
+
+/// The memory that a device of the chip is used with. Huge pages are no choice: nothing says that it sees the caches.
+pub(super) fn of_chip(kernel: &Kernel, location: &Location) -> Result<Box<dyn DmaMemory>, TransportError> {
+    let no_memory = |reason: &str| TransportError::NoMemory {
+        location: location.to_string(),
+        reason: reason.to_owned(),
+        mend: "load one with `sudo modprobe u-dma-buf udmabuf0=67108864`, or declare it in the device tree".to_owned(),
+    };
+    tracing::warn!(%location, "no IOMMU: what the device does to memory is bounded by itself alone");
+    match &location.dma {
+        Dma::UDmaBuf(name) => Ok(udmabuf::open(kernel, name)?),
+        Dma::Local | Dma::Host => Err(no_memory("a device of the chip is used with a u-dma-buf")),
+        Dma::Auto => match udmabuf::names(kernel).first() {
+            Some(name) => Ok(udmabuf::open(kernel, name)?),
+            None => Err(no_memory("there is no u-dma-buf")),
+        },
+    }
+}
+
+/// The error of a card without memory of its own.
+pub(super) fn no_local(location: &Location) -> TransportError {
+    TransportError::NoMemory {
+        location: location.to_string(),
+        reason: format!("the card shows no memory of its own in BAR {MEMORY_BAR}"),
+        mend: "leave out `,dma=local`".to_owned(),
+    }
+}
+
+/// The card's own memory, whose address on its bus is fixed.
+fn local(card: &Function, bar: Bar) -> Result<Box<dyn DmaMemory>, TransportError> {
+    let path = card.path.join(format!("resource{MEMORY_BAR}"));
+    // A BAR of memory is as large as a page and aligned to its size.
+    let pages = pages(0, bar.bytes, page_size()).ok_or_else(|| TransportError::NoWindow {
+        location: card.address.to_string(),
+        found: format!("BAR {MEMORY_BAR} of {} bytes", bar.bytes),
+    })?;
+    let buffer = DmaBuffer::new(map(&path, pages, false)?, LOCAL_MEMORY_BASE, Coherent, Local);
+    Ok(Box::new(Pool::new(Some(buffer))))
+}
+
+/// Refuses a card for which an IOMMU translates: physical addresses would fault, or hit what is mapped for another.
+fn untranslated(kernel: &Kernel, card: &Function, location: &Location) -> Result<(), TransportError> {
+    let Some(group) = card.iommu_group() else {
+        tracing::warn!(
+            card = %card.address,
+            "no IOMMU between the card and memory: a defect of the card can overwrite anything; switch the IOMMU on \
+             (intel_iommu=on or amd_iommu=on) and bind the card to vfio-pci"
+        );
+        return Ok(());
+    };
+    let kind = kernel::text(&kernel.sys.join("kernel/iommu_groups").join(&group).join("type"));
+    match kind.as_deref() {
+        Ok("identity") => {
+            tracing::warn!(
+                card = %card.address,
+                "the IOMMU lets the card through to all memory: a defect of the card can overwrite anything; bind it to \
+                 vfio-pci"
+            );
+            Ok(())
+        }
+        _ => Err(TransportError::NoMemory {
+            location: location.to_string(),
+            reason: format!("the IOMMU translates for its group {group}, so that it cannot reach huge pages"),
+            mend: format!("bind it to vfio-pci, which uses the IOMMU: {}", super::error::bind_command(card.address)),
+        }),
+    }
+}
+
+/// Huge pages of all sizes that have free ones.
+fn huge_pages(kernel: &Kernel, location: &Location) -> Result<Box<dyn DmaMemory>, TransportError> {
+    let sizes = free_sizes(kernel);
+    if sizes.is_empty() {
+        return Err(TransportError::NoMemory {
+            location: location.to_string(),
+            reason: "no huge page is free".to_owned(),
+            mend: "reserve 128 MiB with `echo 64 | sudo tee /proc/sys/vm/nr_hugepages`".to_owned(),
+        });
+    }
+    Ok(Box::new(Pool::new(HugePages::new(&kernel.proc, sizes, page_size())?)))
+}
+
+/// Logarithms of the sizes of huge pages of which some are free.
+pub(super) fn free_sizes(kernel: &Kernel) -> Vec<u8> {
+    let directory = kernel.sys.join("kernel/mm/hugepages");
+    let size = |name: &String| {
+        let kib: u64 = name.strip_prefix("hugepages-")?.strip_suffix("kB")?.parse().ok()?;
+        let free = kernel::number(&directory.join(name).join("free_hugepages")).ok()?;
+        (kib.is_power_of_two() && free > 0).then(|| kib.ilog2() as u8 + 10)
+    };
+    kernel::entries(&directory).iter().filter_map(size).collect()
+}

@@ -1,0 +1,91 @@
+//! Which boards there are, and how each would be opened.
+
+use std::fmt;
+
+use super::error::TransportError;
+use super::kernel::Kernel;
+use super::lock::Lock;
+use super::pci::Function;
+use super::uio::Uio;
+use super::{Location, Place, lock_key, vfio};
+
+/// How a board is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// VFIO, the card's IOMMU group in a container.
+    Vfio,
+    /// VFIO, the card's own file and an iommufd.
+    VfioIommufd,
+    /// The UIO device of this number.
+    Uio(u32),
+    /// The card's `resource` files.
+    Sysfs,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vfio => f.write_str("vfio"),
+            Self::VfioIommufd => f.write_str("vfio (iommufd)"),
+            Self::Uio(number) => write!(f, "uio{number}"),
+            Self::Sysfs => f.write_str("sysfs"),
+        }
+    }
+}
+
+impl Way {
+    /// The way that a card's driver leaves.
+    pub(super) fn of_card(kernel: &Kernel, card: &Function) -> Result<Self, TransportError> {
+        match (card.driver().as_deref(), card.uio()) {
+            (None, _) => Ok(Self::Sysfs),
+            (Some("vfio-pci"), _) => match vfio::way(kernel, card) {
+                Some(vfio::Way::Iommufd(_)) => Ok(Self::VfioIommufd),
+                _ => Ok(Self::Vfio),
+            },
+            (Some(_), Some(number)) => Ok(Self::Uio(number)),
+            (Some(driver), None) => Err(TransportError::Bound { address: card.address, driver: driver.to_owned() }),
+        }
+    }
+}
+
+/// A device that could be a board of ours. What it is shows only when it is opened.
+#[derive(Debug)]
+pub struct Candidate {
+    /// How to name it.
+    pub location: Location,
+    /// What it says of itself: PCI IDs, or the name of a UIO device.
+    pub name: String,
+    /// The kernel's driver that holds it.
+    pub driver: Option<String>,
+    /// How it would be opened, or why it cannot be.
+    pub way: Result<Way, TransportError>,
+    /// It is in use: by this process, unless that has not yet said who it is.
+    pub owner: Option<Option<u32>>,
+}
+
+impl Candidate {
+    /// It can be opened now.
+    pub fn is_free(&self) -> bool {
+        self.way.is_ok() && self.owner.is_none()
+    }
+}
+
+/// Every card with our PCI IDs, and every UIO device of the chip whose name says that it is ours.
+pub fn probe(kernel: &Kernel) -> Vec<Candidate> {
+    let cards = Function::all(kernel).into_iter().filter(Function::is_ours).map(|card| Candidate {
+        location: Place::Pci(card.address).into(),
+        name: format!("{:04x}:{:04x}", systole_isa::pci::VENDOR_ID, systole_isa::pci::DEVICE_ID),
+        driver: card.driver(),
+        way: Way::of_card(kernel, &card),
+        owner: Lock::owner(kernel, &card.address.to_string()),
+    });
+    let parts = Uio::all(kernel).into_iter().filter(|uio| uio.card(kernel).is_none() && uio.name().contains("systole"));
+    let parts = parts.map(|uio| Candidate {
+        location: Place::Uio(uio.number).into(),
+        name: uio.name(),
+        driver: None,
+        way: Ok(Way::Uio(uio.number)),
+        owner: Lock::owner(kernel, &lock_key(kernel, &uio)),
+    });
+    cards.chain(parts).collect()
+}
