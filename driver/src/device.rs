@@ -128,3 +128,31 @@ pub trait Device {
         })
     }
 }
+
+/// So that what wraps a device can wrap one whose type is chosen when the program runs.
+impl<D: Device + ?Sized> Device for Box<D> {
+    fn read(&mut self, offset: u32) -> Result<u32, DeviceError> {
+        (**self).read(offset)
+    }
+    fn write(&mut self, offset: u32, value: u32) -> Result<(), DeviceError> {
+        (**self).write(offset, value)
+    }
+    fn allocate(&mut self, bytes: u64) -> Result<u64, DeviceError> {
+        (**self).allocate(bytes)
+    }
+    fn release(&mut self, address: u64) -> Result<(), DeviceError> {
+        (**self).release(address)
+    }
+    fn copy_to(&mut self, address: u64, bytes: &[u8]) -> Result<(), DeviceError> {
+        (**self).copy_to(address, bytes)
+    }
+    fn copy_from(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), DeviceError> {
+        (**self).copy_from(address, bytes)
+    }
+    fn wait_interrupt(&mut self, timeout: Duration) -> Result<bool, DeviceError> {
+        (**self).wait_interrupt(timeout)
+    }
+    fn reset_link(&mut self) -> Result<(), DeviceError> {
+        (**self).reset_link()
+    }
+}

@@ -14,6 +14,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod bus;
 pub mod device;
 pub mod engine;
 pub mod memory;
@@ -26,6 +27,7 @@ mod sys;
 pub mod transport;
 pub mod verifier;
 
+pub use bus::{BusMaster, Window};
 pub use device::{Device, DeviceError};
 pub use engine::{Bindings, Buffer, Engine, EngineError, LoadedProgram, RunOptions, RunReport, UnitCounters};
 pub use program::{Program, ProgramError, RegionSpec, Tag};

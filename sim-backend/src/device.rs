@@ -10,7 +10,7 @@ use crate::rings::Rings;
 use crate::sequencer::Sequencer;
 use crate::trace::{Tracer, nanoseconds};
 use std::time::{Duration, Instant};
-use systole_driver::{Device, DeviceError};
+use systole_driver::{BusMaster, Device, DeviceError, Window};
 use systole_isa::register::{self, WINDOW_BYTES};
 use systole_isa::ring::{Completion, SUBMIT_INTERRUPT, Submission};
 use systole_isa::{Cause, Fault, HwConfig};
@@ -216,7 +216,8 @@ impl Simulator {
         self.halted = false;
     }
 
-    fn interrupt(&self) -> bool {
+    /// The level of the interrupt line.
+    fn line(&self) -> bool {
         self.registers.get(register::IRQ_STATUS) & self.registers.get(register::IRQ_ENABLE) != 0
     }
 }
@@ -266,6 +267,35 @@ impl Device for Simulator {
 
     /// Returns at once: all work is done before any call returns, so waiting could not raise the line.
     fn wait_interrupt(&mut self, _timeout: Duration) -> Result<bool, DeviceError> {
-        Ok(self.interrupt())
+        Ok(self.line())
+    }
+
+    fn reset_link(&mut self) -> Result<(), DeviceError> {
+        let config = self.chip.config();
+        self.registers = RegisterFile::new(config);
+        self.chip = Chip::new(config);
+        self.phase = 1;
+        self.halted = false;
+        self.epoch = Instant::now();
+        Ok(())
+    }
+}
+
+impl BusMaster for Simulator {
+    fn map(&mut self, address: u64, window: Window) {
+        self.memory.map(address, window);
+    }
+
+    fn unmap(&mut self, address: u64) {
+        self.memory.unmap(address);
+    }
+
+    fn interrupt(&mut self) -> Result<bool, DeviceError> {
+        Ok(self.line())
+    }
+
+    /// Nothing ever runs between two calls.
+    fn advance(&mut self) -> Result<bool, DeviceError> {
+        Ok(false)
     }
 }

@@ -8,6 +8,8 @@
 //! 2. [`Observer`] sees the [`Chip`] after each instruction, for lockstep against another executor.
 //! 3. [`execute()`] runs one instruction with the fast kernels; [`reference::execute`] is the naive scalar oracle that the
 //!    kernels, and the hardware's units, are tested against.
+//! 4. [`faults`] makes any device misbehave, by a plan.
+//! 5. [`virtual_board`] gives a device to a virtual machine, as a PCI card.
 //!
 //! ```
 //! use systole_driver::Device;
@@ -26,6 +28,7 @@
 mod chip;
 mod device;
 mod execute;
+pub mod faults;
 mod kernels;
 pub mod memory;
 mod observer;
@@ -36,6 +39,7 @@ mod registers;
 mod rings;
 mod sequencer;
 mod trace;
+pub mod virtual_board;
 
 pub use chip::{Chip, Difference};
 pub use device::Simulator;

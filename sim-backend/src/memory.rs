@@ -3,9 +3,13 @@
 //! Addresses lie above 4 GiB and apart from each other, and none is used twice. So an address whose upper half was
 //! lost, an access that runs over the end of its buffer and a buffer used after its release are errors here, although
 //! a board might let them pass.
+//!
+//! Beside its allocations there may be memory of others ([`Memory::map`]): the RAM of a guest, whose device this is.
+//! Its bytes change at any time, so they are copied, where those of allocations are used in place.
 
 use std::collections::BTreeMap;
 use systole_driver::DeviceError;
+use systole_driver::bus::{Window, Windows};
 
 /// Bytes that may be allocated unless [`Memory::with_limit`] says otherwise.
 pub const DEFAULT_LIMIT: u64 = 4 << 30;
@@ -17,9 +21,10 @@ const GUARD: u64 = 4096;
 const BASE: u64 = 0x5a_0000_0000;
 
 /// The memory behind the bus.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Memory {
     blocks: BTreeMap<u64, Vec<u8>>,
+    windows: Windows,
     next: u64,
     limit: u64,
     used: u64,
@@ -34,7 +39,7 @@ impl Default for Memory {
 impl Memory {
     /// An empty memory that hands out at most `limit` bytes at a time.
     pub fn with_limit(limit: u64) -> Self {
-        Self { blocks: BTreeMap::new(), next: BASE, limit, used: 0 }
+        Self { blocks: BTreeMap::new(), windows: Windows::default(), next: BASE, limit, used: 0 }
     }
 
     pub(crate) fn set_limit(&mut self, limit: u64) {
@@ -74,35 +79,78 @@ impl Memory {
         Ok(())
     }
 
+    /// Puts memory of somebody else at an address, as [`systole_driver::BusMaster::map`] says.
+    pub fn map(&mut self, address: u64, window: Window) {
+        self.windows.map(address, window);
+    }
+
+    /// Takes it away.
+    pub fn unmap(&mut self, address: u64) {
+        self.windows.unmap(address);
+    }
+
     /// Copies host bytes in.
     ///
     /// # Errors
-    /// [`DeviceError::MemoryRange`] when the range is not inside one allocation.
+    /// [`DeviceError::MemoryRange`] when the range is neither inside one allocation nor in windows.
     pub fn copy_to(&mut self, address: u64, bytes: &[u8]) -> Result<(), DeviceError> {
-        let range = DeviceError::MemoryRange { address, bytes: bytes.len() as u64 };
-        self.get_mut(address, bytes.len()).ok_or(range)?.copy_from_slice(bytes);
-        Ok(())
+        if let Some(block) = self.get_mut(address, bytes.len()) {
+            block.copy_from_slice(bytes);
+            return Ok(());
+        }
+        let written = self.windows.write(address, bytes);
+        if written { Ok(()) } else { Err(DeviceError::MemoryRange { address, bytes: bytes.len() as u64 }) }
     }
 
     /// Copies bytes out.
     ///
     /// # Errors
-    /// [`DeviceError::MemoryRange`] when the range is not inside one allocation.
+    /// [`DeviceError::MemoryRange`] when the range is neither inside one allocation nor in windows.
     pub fn copy_from(&self, address: u64, bytes: &mut [u8]) -> Result<(), DeviceError> {
-        let range = DeviceError::MemoryRange { address, bytes: bytes.len() as u64 };
-        bytes.copy_from_slice(self.get(address, bytes.len()).ok_or(range)?);
-        Ok(())
+        if let Some(block) = self.get(address, bytes.len()) {
+            bytes.copy_from_slice(block);
+            return Ok(());
+        }
+        let read = self.windows.read(address, bytes);
+        if read { Ok(()) } else { Err(DeviceError::MemoryRange { address, bytes: bytes.len() as u64 }) }
+    }
+
+    /// The bytes at an address, of an allocation in place, of windows as a copy in `copy`; `None` where not all are
+    /// memory.
+    pub(crate) fn view<'a>(&'a self, address: u64, len: usize, copy: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        if let Some(block) = self.get(address, len) {
+            return Some(block);
+        }
+        copy.resize(len, 0);
+        self.windows.read(address, copy).then_some(copy)
+    }
+
+    /// Has all bytes at an address written by `fill`; `None`, and nothing is written, where not all are memory.
+    pub(crate) fn fill(
+        &mut self,
+        address: u64,
+        len: usize,
+        copy: &mut Vec<u8>,
+        fill: impl FnOnce(&mut [u8]),
+    ) -> Option<()> {
+        if let Some(block) = self.get_mut(address, len) {
+            fill(block);
+            return Some(());
+        }
+        copy.resize(len, 0);
+        fill(copy);
+        self.windows.write(address, copy).then_some(())
     }
 
     /// The bytes at an address, if all of them lie inside one allocation.
-    pub(crate) fn get(&self, address: u64, len: usize) -> Option<&[u8]> {
+    fn get(&self, address: u64, len: usize) -> Option<&[u8]> {
         let (base, block) = self.blocks.range(..=address).next_back()?;
         let start = usize::try_from(address - base).ok()?;
         block.get(start..start.checked_add(len)?)
     }
 
     /// As [`Memory::get`], to be written.
-    pub(crate) fn get_mut(&mut self, address: u64, len: usize) -> Option<&mut [u8]> {
+    fn get_mut(&mut self, address: u64, len: usize) -> Option<&mut [u8]> {
         let (base, block) = self.blocks.range_mut(..=address).next_back()?;
         let start = usize::try_from(address - base).ok()?;
         block.get_mut(start..start.checked_add(len)?)

@@ -4,14 +4,17 @@ use super::ffi::Handle;
 use super::memory::Allocations;
 use super::{Error, Model, Options};
 use std::time::{Duration, Instant};
+use systole_driver::bus::{BusMaster, Window, Windows};
 use systole_driver::{Device, DeviceError};
 use systole_isa::HwConfig;
 use systole_isa::access::Space;
-use systole_isa::register::WINDOW_BYTES;
+use systole_isa::register::{self, WINDOW_BYTES};
 
 /// Cycles between two looks at the clock on the wall. Fewer and the looks would cost more than the cycles of the
 /// smallest configuration; many more, and a wait on the largest would end late.
 const SLICE: u64 = 256;
+/// STATUS: a submission runs.
+const STATUS_RUNNING: u32 = 1;
 
 /// The RTL of one configuration, with its clock, its host bus and its memory.
 ///
@@ -21,6 +24,7 @@ const SLICE: u64 = 256;
 pub struct RtlDevice {
     handle: Handle,
     memory: Allocations,
+    windows: Windows,
     config: &'static HwConfig,
 }
 
@@ -34,7 +38,7 @@ impl RtlDevice {
     }
 
     pub(super) fn new(handle: Handle, config: &'static HwConfig, options: &Options) -> Self {
-        Self { handle, memory: Allocations::new(options.memory_limit), config }
+        Self { handle, memory: Allocations::new(options.memory_limit), windows: Windows::default(), config }
     }
 
     /// The configuration.
@@ -111,15 +115,19 @@ impl Device for RtlDevice {
 
     fn copy_to(&mut self, address: u64, bytes: &[u8]) -> Result<(), DeviceError> {
         let len = bytes.len() as u64;
-        self.memory.check(address, len)?;
-        let copied = self.handle.copy_to(address, bytes);
+        let copied = match self.memory.check(address, len) {
+            Ok(()) => self.handle.copy_to(address, bytes),
+            Err(_) => self.windows.write(address, bytes),
+        };
         if copied { Ok(()) } else { Err(DeviceError::MemoryRange { address, bytes: len }) }
     }
 
     fn copy_from(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), DeviceError> {
         let len = bytes.len() as u64;
-        self.memory.check(address, len)?;
-        let copied = self.handle.copy_from(address, bytes);
+        let copied = match self.memory.check(address, len) {
+            Ok(()) => self.handle.copy_from(address, bytes),
+            Err(_) => self.windows.read(address, bytes),
+        };
         if copied { Ok(()) } else { Err(DeviceError::MemoryRange { address, bytes: len }) }
     }
 
@@ -135,5 +143,30 @@ impl Device for RtlDevice {
                 return Ok(false);
             }
         }
+    }
+
+    fn reset_link(&mut self) -> Result<(), DeviceError> {
+        self.handle.reset().map_err(stopped)
+    }
+}
+
+impl BusMaster for RtlDevice {
+    fn map(&mut self, address: u64, window: Window) {
+        self.handle.map_external(address, window.clone());
+        self.windows.map(address, window);
+    }
+
+    fn unmap(&mut self, address: u64) {
+        self.windows.unmap(address);
+        self.handle.unmap(address);
+    }
+
+    fn interrupt(&mut self) -> Result<bool, DeviceError> {
+        self.run(0)
+    }
+
+    fn advance(&mut self) -> Result<bool, DeviceError> {
+        self.handle.advance(SLICE).map_err(stopped)?;
+        Ok(self.read(register::STATUS.offset)? & STATUS_RUNNING != 0)
     }
 }

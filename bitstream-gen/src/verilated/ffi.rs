@@ -10,9 +10,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::{Mutex, PoisonError};
+use systole_driver::bus::Window;
 
 /// Version of `abi.h`.
-const INTERFACE: u32 = 1;
+const INTERFACE: u32 = 2;
 
 /// `Settings` of `abi.h`.
 #[repr(C)]
@@ -41,9 +42,12 @@ struct Functions {
     read: unsafe extern "C" fn(*mut Model, u32, *mut u32) -> u32,
     write: unsafe extern "C" fn(*mut Model, u32, u32) -> u32,
     run: unsafe extern "C" fn(*mut Model, u64, *mut u32) -> u32,
+    advance: unsafe extern "C" fn(*mut Model, u64) -> u32,
+    reset: unsafe extern "C" fn(*mut Model) -> u32,
     cycles: unsafe extern "C" fn(*const Model) -> u64,
     message: unsafe extern "C" fn(*const Model) -> *const c_char,
     map: unsafe extern "C" fn(*mut Model, u64, u64),
+    map_external: unsafe extern "C" fn(*mut Model, u64, *mut u8, u64, u32),
     unmap: unsafe extern "C" fn(*mut Model, u64),
     copy_to: unsafe extern "C" fn(*mut Model, u64, *const u8, u64) -> u32,
     copy_from: unsafe extern "C" fn(*const Model, u64, *mut u8, u64) -> u32,
@@ -84,9 +88,12 @@ fn load(path: &Path) -> Result<Functions, Error> {
         read: symbol!(b"systole_read\0"),
         write: symbol!(b"systole_write\0"),
         run: symbol!(b"systole_run\0"),
+        advance: symbol!(b"systole_advance\0"),
+        reset: symbol!(b"systole_reset\0"),
         cycles: symbol!(b"systole_cycles\0"),
         message: symbol!(b"systole_message\0"),
         map: symbol!(b"systole_map\0"),
+        map_external: symbol!(b"systole_map_external\0"),
         unmap: symbol!(b"systole_unmap\0"),
         copy_to: symbol!(b"systole_copy_to\0"),
         copy_from: symbol!(b"systole_copy_from\0"),
@@ -102,6 +109,8 @@ fn load(path: &Path) -> Result<Functions, Error> {
 pub(super) struct Handle {
     functions: Functions,
     model: NonNull<Model>,
+    /// Memory of others that the model uses, by address.
+    windows: HashMap<u64, Window>,
 }
 
 // SAFETY: a model is no thread's own: all its state hangs from the pointer, and the text that its run time prints is
@@ -132,7 +141,7 @@ impl Handle {
         // SAFETY: settings and path live through the call, which copies them; `reason` has the length that is given.
         let model = unsafe { (functions.open)(&raw const settings, reason.as_mut_ptr().cast(), reason.len() as u64) };
         match NonNull::new(model) {
-            Some(model) => Ok(Self { functions, model }),
+            Some(model) => Ok(Self { functions, model, windows: HashMap::new() }),
             None => {
                 let text = CStr::from_bytes_until_nul(&reason).unwrap_or_default();
                 Err(Error::Start { reason: text.to_string_lossy().trim().to_owned() })
@@ -175,6 +184,20 @@ impl Handle {
         self.outcome(status).map(|()| raised != 0)
     }
 
+    /// Runs so many cycles.
+    pub fn advance(&mut self, cycles: u64) -> Result<(), String> {
+        // SAFETY: the model is open.
+        let status = unsafe { (self.functions.advance)(self.model.as_ptr(), cycles) };
+        self.outcome(status)
+    }
+
+    /// Resets the design.
+    pub fn reset(&mut self) -> Result<(), String> {
+        // SAFETY: the model is open.
+        let status = unsafe { (self.functions.reset)(self.model.as_ptr()) };
+        self.outcome(status)
+    }
+
     /// Cycles since the start.
     pub fn cycles(&self) -> u64 {
         // SAFETY: the model is open.
@@ -187,10 +210,21 @@ impl Handle {
         unsafe { (self.functions.map)(self.model.as_ptr(), address, bytes) }
     }
 
-    /// Takes it away.
+    /// Puts memory of somebody else behind the bus. Address and size are multiples of 4096.
+    pub fn map_external(&mut self, address: u64, window: Window) {
+        let access = u32::from(window.readable) | u32::from(window.writable) << 1;
+        let (memory, bytes) = (window.memory.address(), window.bytes());
+        // SAFETY: the model is open; the mapping has these bytes, and stays until the model has forgotten it, since
+        // `windows` holds it until `unmap` or, as this is dropped, until after the model is closed.
+        unsafe { (self.functions.map_external)(self.model.as_ptr(), address, memory, bytes, access) }
+        self.windows.insert(address, window);
+    }
+
+    /// Takes away what begins at an address.
     pub fn unmap(&mut self, address: u64) {
         // SAFETY: the model is open.
         unsafe { (self.functions.unmap)(self.model.as_ptr(), address) }
+        self.windows.remove(&address);
     }
 
     /// Copies bytes in; false if they do not lie in one block.

@@ -24,9 +24,10 @@ fn fill<const BYTES: usize, T: Copy + Default>(row: &mut [T], bytes: &[u8], conv
 pub(crate) fn load(op: &Load, base: u64, chip: &mut Chip, memory: &Memory) -> Result<(), Stop> {
     let (n, cols) = (chip.n(), usize::from(op.cols));
     let padded = cols.next_multiple_of(n);
+    let mut copy = Vec::new();
     for (r, (offset, address)) in runs(base, op.offset, op.pitch, op.rows).enumerate() {
         let bytes = memory
-            .get(address, cols * op.format.bytes() as usize)
+            .view(address, cols * op.format.bytes() as usize, &mut copy)
             .ok_or(Stop { cause: Cause::Bus, address: offset })?;
         let start = (usize::from(op.dst) + r * usize::from(op.dst_stride)) * n;
         let range = start..start + padded;
@@ -43,29 +44,29 @@ pub(crate) fn load(op: &Load, base: u64, chip: &mut Chip, memory: &Memory) -> Re
 /// Executes a STORE whose first byte is at bus address `base`.
 pub(crate) fn store(op: &Store, base: u64, chip: &Chip, memory: &mut Memory) -> Result<(), Stop> {
     let (n, cols) = (chip.n(), usize::from(op.cols));
+    let mut copy = Vec::new();
     for (r, (offset, address)) in runs(base, op.offset, op.pitch, op.rows).enumerate() {
-        let bytes = memory
-            .get_mut(address, cols * op.format.bytes() as usize)
-            .ok_or(Stop { cause: Cause::Bus, address: offset })?;
         let start = (usize::from(op.src) + r * usize::from(op.src_stride)) * n;
         let range = start..start + cols;
-        match (op.memory, op.format) {
-            (Place::Acc, Format::I16) => {
-                for (to, x) in bytes.as_chunks_mut().0.iter_mut().zip(&chip.acc[range]) {
-                    *to = (saturate(i64::from(*x), 16) as i16).to_le_bytes();
+        memory
+            .fill(address, cols * op.format.bytes() as usize, &mut copy, |bytes| match (op.memory, op.format) {
+                (Place::Acc, Format::I16) => {
+                    for (to, x) in bytes.as_chunks_mut().0.iter_mut().zip(&chip.acc[range]) {
+                        *to = (saturate(i64::from(*x), 16) as i16).to_le_bytes();
+                    }
                 }
-            }
-            (Place::Acc, _) => {
-                for (to, x) in bytes.as_chunks_mut().0.iter_mut().zip(&chip.acc[range]) {
-                    *to = x.to_le_bytes();
+                (Place::Acc, _) => {
+                    for (to, x) in bytes.as_chunks_mut().0.iter_mut().zip(&chip.acc[range]) {
+                        *to = x.to_le_bytes();
+                    }
                 }
-            }
-            (Place::Spad | Place::Param, _) => {
-                for (to, x) in bytes.iter_mut().zip(&chip.spad[range]) {
-                    *to = x.to_le_bytes()[0];
+                (Place::Spad | Place::Param, _) => {
+                    for (to, x) in bytes.iter_mut().zip(&chip.spad[range]) {
+                        *to = x.to_le_bytes()[0];
+                    }
                 }
-            }
-        }
+            })
+            .ok_or(Stop { cause: Cause::Bus, address: offset })?;
     }
     Ok(())
 }

@@ -9,8 +9,8 @@ use systole_isa::{ABI_HASH, Instruction, Op, REGIONS};
 use systole_sim::Simulator;
 
 /// A device with rings of `slots` slots.
-pub struct Host {
-    pub device: Simulator,
+pub struct Host<D = Simulator> {
+    pub device: D,
     pub sq: u64,
     pub cq: u64,
     pub slots: u32,
@@ -19,8 +19,8 @@ pub struct Host {
     pub regions: [Region; REGIONS],
 }
 
-impl Host {
-    pub fn new(mut device: Simulator, slots: u32) -> Self {
+impl<D: Device> Host<D> {
+    pub fn new(mut device: D, slots: u32) -> Self {
         let sq = device.allocate(64 * u64::from(slots)).unwrap();
         let cq = device.allocate(32 * u64::from(slots)).unwrap();
         let mut host = Self { device, sq, cq, slots, tail: 0, head: 0, regions: Default::default() };

@@ -36,6 +36,10 @@ uint32_t systole_read(Model* model, uint32_t offset, uint32_t* value);
 uint32_t systole_write(Model* model, uint32_t offset, uint32_t value);
 // Runs until the interrupt line is raised, at most `cycles`; a raised line runs nothing.
 uint32_t systole_run(Model* model, uint64_t cycles, uint32_t* raised);
+// Runs so many cycles, whatever the line says.
+uint32_t systole_advance(Model* model, uint64_t cycles);
+// Resets the design; bursts in flight are forgotten by both sides, memory stays.
+uint32_t systole_reset(Model* model);
 // Cycles since the model was opened.
 uint64_t systole_cycles(const Model* model);
 // Why the last call failed; valid until the next call.
@@ -43,6 +47,9 @@ const char* systole_message(const Model* model);
 
 // Memory behind the bus. Ranges are checked by the caller.
 void systole_map(Model* model, uint64_t address, uint64_t bytes);
+// Memory of the caller's, which stays until systole_unmap and which others may write at any time. Address and bytes are
+// multiples of 4096, so that no beat of the bus runs over its end. Bit 0 of `access` permits reads, bit 1 writes.
+void systole_map_external(Model* model, uint64_t address, uint8_t* memory, uint64_t bytes, uint32_t access);
 void systole_unmap(Model* model, uint64_t address);
 uint32_t systole_copy_to(Model* model, uint64_t address, const uint8_t* from, uint64_t bytes);
 uint32_t systole_copy_from(const Model* model, uint64_t address, uint8_t* to, uint64_t bytes);

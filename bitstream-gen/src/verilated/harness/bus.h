@@ -22,6 +22,14 @@ class Bus {
  public:
   Bus(const Settings& settings, Dram& dram) : settings_(settings), dram_(dram), random_(settings.seed * 2 + 1) {}
 
+  // Forgets all bursts, as the design does at a reset.
+  void reset() {
+    reads_.clear();
+    writes_.clear();
+    beats_.clear();
+    read_valid_ = response_valid_ = false;
+  }
+
   void drive(Top& top, uint64_t cycle) {
     if (settings_.milli_bytes) {
       credit_ += settings_.milli_bytes;
@@ -35,11 +43,10 @@ class Bus {
                     affordable() && !withheld();
       if (read_valid_) {
         Burst& burst = reads_.front();
-        const uint8_t* from = dram_.find(burst.address, kBusBytes);
+        const bool there = dram_.read(burst.address, reinterpret_cast<uint8_t*>(&top.m_rdata_i), kBusBytes);
         // An error's data is no zero, so that using it shows.
-        if (from) std::memcpy(&top.m_rdata_i, from, kBusBytes);
-        else std::memset(&top.m_rdata_i, 0xe7, kBusBytes);
-        top.m_rresp_i = from ? 0 : 3;
+        if (!there) std::memset(&top.m_rdata_i, 0xe7, kBusBytes);
+        top.m_rresp_i = there ? 0 : 3;
         top.m_rlast_i = burst.beats == 1;
         pay();
       }
@@ -139,9 +146,7 @@ class Bus {
     for (const Beat& beat : burst.data) {
       for (unsigned b = 0; b < kBusBytes; b++) {
         if (!(beat.strobes >> b & 1)) continue;
-        uint8_t* to = dram_.find(address + b, 1);
-        if (to) *to = beat.data[b];
-        else response = 3;
+        if (!dram_.write(address + b, &beat.data[b], 1)) response = 3;
       }
       address += kBusBytes;
     }

@@ -52,16 +52,7 @@ struct Model {
     context_.traceEverOn(!path_.empty());
     top_ = std::make_unique<Vsystole_top>(&context_, "TOP");
     open_waveform();
-    Vsystole_top& top = *top_;
-    top.s_awvalid_i = top.s_wvalid_i = top.s_bready_i = top.s_arvalid_i = top.s_rready_i = 0;
-    // Flip-flops begin with anything, so the falling edge is what resets them.
-    top.clk_i = 0;
-    top.rst_ni = 1;
-    top.eval();
-    top.rst_ni = 0;
-    for (int i = 0; i < 4; i++) cycle();
-    top.rst_ni = 1;
-    cycle();
+    reset();
 
     const std::string core = "TOP.systole_top.u_core";
     const size_t n = SYSTOLE_N;
@@ -98,6 +89,20 @@ struct Model {
     dump(1);
     cycles_++;
     if (context_.gotFinish()) throw std::runtime_error(printed.empty() ? "the design stopped" : printed);
+  }
+
+  void reset() {
+    Vsystole_top& top = *top_;
+    top.s_awvalid_i = top.s_wvalid_i = top.s_bready_i = top.s_arvalid_i = top.s_rready_i = 0;
+    // Flip-flops begin with anything, so the falling edge is what resets them.
+    top.clk_i = 0;
+    top.rst_ni = 1;
+    top.eval();
+    top.rst_ni = 0;
+    bus_.reset();
+    for (int i = 0; i < 4; i++) cycle();
+    top.rst_ni = 1;
+    cycle();
   }
 
   uint32_t read(uint32_t offset) {
@@ -140,6 +145,10 @@ struct Model {
   bool run(uint64_t limit) {
     for (uint64_t i = 0; i < limit && !top_->irq_o; i++) cycle();
     return top_->irq_o;
+  }
+
+  void advance(uint64_t cycles) {
+    for (uint64_t i = 0; i < cycles; i++) cycle();
   }
 
   Dram dram_;
@@ -203,7 +212,7 @@ extern "C" {
 
 #define EXPORT __attribute__((visibility("default")))
 
-EXPORT uint32_t systole_abi(void) { return 1; }
+EXPORT uint32_t systole_abi(void) { return 2; }
 
 EXPORT Model* systole_open(const Settings* settings, char* error, uint64_t error_bytes) {
   printed.clear();
@@ -229,26 +238,32 @@ EXPORT uint32_t systole_run(Model* model, uint64_t cycles, uint32_t* raised) {
   return guarded(model, [&] { *raised = model->run(cycles); });
 }
 
+EXPORT uint32_t systole_advance(Model* model, uint64_t cycles) {
+  return guarded(model, [&] { model->advance(cycles); });
+}
+
+EXPORT uint32_t systole_reset(Model* model) {
+  return guarded(model, [&] { model->reset(); });
+}
+
 EXPORT uint64_t systole_cycles(const Model* model) { return model->cycles_; }
 
 EXPORT const char* systole_message(const Model* model) { return model->message_.c_str(); }
 
 EXPORT void systole_map(Model* model, uint64_t address, uint64_t bytes) { model->dram_.map(address, bytes); }
 
+EXPORT void systole_map_external(Model* model, uint64_t address, uint8_t* memory, uint64_t bytes, uint32_t access) {
+  model->dram_.map_external(address, memory, bytes, access);
+}
+
 EXPORT void systole_unmap(Model* model, uint64_t address) { model->dram_.unmap(address); }
 
 EXPORT uint32_t systole_copy_to(Model* model, uint64_t address, const uint8_t* from, uint64_t bytes) {
-  uint8_t* to = model->dram_.find(address, bytes);
-  if (!to) return kFailed;
-  if (bytes) std::memcpy(to, from, bytes);
-  return kOk;
+  return model->dram_.write(address, from, bytes) ? kOk : kFailed;
 }
 
 EXPORT uint32_t systole_copy_from(const Model* model, uint64_t address, uint8_t* to, uint64_t bytes) {
-  const uint8_t* from = model->dram_.find(address, bytes);
-  if (!from) return kFailed;
-  if (bytes) std::memcpy(to, from, bytes);
-  return kOk;
+  return model->dram_.read(address, to, bytes) ? kOk : kFailed;
 }
 
 EXPORT uint64_t systole_chip_bytes(const Model* model, uint32_t memory) {
