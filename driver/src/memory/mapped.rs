@@ -17,8 +17,8 @@ const UNTOLD: IovaRange = (0, (1 << 39) - 1);
 
 /// An IOMMU's translation for one device.
 pub(crate) trait AddressSpace: Send + Sync {
-    /// The name of the call that maps, for messages.
-    fn call(&self) -> &'static str;
+    /// What the two calls below are for the kernel, for messages.
+    fn calls(&self) -> [&'static str; 2];
     /// Addresses that may be mapped; empty if the kernel does not say.
     fn ranges(&self) -> io::Result<Vec<IovaRange>>;
     /// Lets the device reach memory at `iova`.
@@ -59,9 +59,12 @@ impl Mapped {
     ///
     /// # Errors
     /// The kernel does not tell which addresses there are.
-    pub fn new(space: Arc<dyn AddressSpace>, page: u64) -> io::Result<Self> {
+    pub fn new(space: Arc<dyn AddressSpace>, page: u64) -> Result<Self, DeviceError> {
+        let [call, _] = space.calls();
+        let target = "the IOMMU".to_owned();
+        let known = space.ranges().map_err(|source| DeviceError::System { call, target, source })?;
         let mut ranges = Ranges::default();
-        for (first, last) in usable(&space.ranges()?, page) {
+        for (first, last) in usable(&known, page) {
             ranges.add(first, last - first);
         }
         Ok(Self { pieces: BTreeMap::new(), ranges, space, page })
@@ -75,7 +78,7 @@ impl Mapped {
             let limit =
                 if source.raw_os_error() == Some(rustix::io::Errno::NOMEM.raw_os_error()) { limit() } else { None };
             let target = format!("{bytes} bytes at I/O address {address:#x}{}", limit.unwrap_or_default());
-            system(self.space.call(), target)(source)
+            system(self.space.calls()[1], target)(source)
         })?;
         let iova = Iova { space: Arc::clone(&self.space), address, bytes };
         Ok(DmaBuffer::new(memory, address, Coherent, iova))

@@ -12,6 +12,8 @@ use crate::{Device, DeviceError, RegisterAccess};
 
 /// Longest wait for the engine when a board is given back; what runs longer is cut off from memory.
 const STOPPING: Duration = Duration::from_millis(100);
+/// Longest sleep between two looks at the interrupt line: what a lost interrupt costs.
+const SLEEP: Duration = Duration::from_millis(20);
 
 /// The registers: a mapping, and where in it they begin.
 #[derive(Debug)]
@@ -168,7 +170,7 @@ impl Device for Board {
             if left.is_zero() {
                 return Ok(false);
             }
-            self.interrupt.wait(left).map_err(system("poll", "the interrupt"))?;
+            self.interrupt.wait(left.min(SLEEP)).map_err(system("poll", "the interrupt"))?;
         }
     }
 

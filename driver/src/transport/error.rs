@@ -40,17 +40,17 @@ pub enum TransportError {
         /// The driver's name.
         driver: String,
     },
-    /// The window belongs to a device that a driver holds.
-    #[error("the window at {base:#x} belongs to {device}, which the driver {driver} holds; {instead}")]
+    /// The window is one of a card that a driver holds.
+    #[error(
+        "the window at {base:#x} belongs to card {address}, which the driver {driver} holds; open it as pci:{address}"
+    )]
     WindowTaken {
         /// Physical address.
         base: u64,
-        /// Which device.
-        device: String,
+        /// The card.
+        address: PciAddress,
         /// Its driver.
         driver: String,
-        /// What to do.
-        instead: String,
     },
     /// It is bound to `vfio-pci`, but a device that shares its IOMMU group is not.
     #[error(

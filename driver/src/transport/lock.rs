@@ -10,8 +10,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
+use super::Place;
 use super::error::{TransportError, opening, system};
 use super::kernel::Kernel;
+use super::pci::Function;
+use super::uio::Uio;
 
 /// Held for as long as it lives.
 #[derive(Debug)]
@@ -20,7 +23,7 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of a device. `key` names the device, whichever way it is opened; `location` is for the message.
+    /// Takes the lock of the device that [`key`] names; `location` is for the message.
     pub fn take(kernel: &Kernel, key: &str, location: &str) -> Result<Self, TransportError> {
         let (path, mut file) = create(kernel, key)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -49,8 +52,24 @@ impl Lock {
     }
 }
 
+/// The name of a device's lock, the same whichever way it is opened: a card's address, or that of the registers.
+pub(super) fn key(kernel: &Kernel, place: Place) -> String {
+    let card_of = |base: u64| Function::all(kernel).into_iter().find(|card| card.covers(base));
+    let window = |base| card_of(base).map_or_else(|| format!("window-{base:x}"), |card| card.address.to_string());
+    match place {
+        Place::Pci(address) => address.to_string(),
+        Place::Mem(base) => window(base),
+        Place::Uio(number) => {
+            let uio = Uio::find(kernel, number).ok();
+            let card = uio.as_ref().and_then(|uio| uio.card(kernel)).map(|card| card.address.to_string());
+            let registers = || uio.as_ref().and_then(Uio::registers).map(window);
+            card.or_else(registers).unwrap_or_else(|| format!("uio-{number}"))
+        }
+    }
+}
+
 fn path(directory: &Path, key: &str) -> PathBuf {
-    directory.join(key.replace('/', "-"))
+    directory.join(key)
 }
 
 fn pid(file: &mut File) -> Option<u32> {
@@ -115,7 +134,8 @@ mod tests {
         let kernel = Kernel::under(root.path());
         drop(Lock::take(&kernel, "a", "a").unwrap());
         let path = path(&kernel.locks[0], "a");
-        let mut child = std::process::Command::new("flock").arg("--no-fork").arg(&path).args(["sleep", "60"]).spawn().unwrap();
+        let mut child =
+            std::process::Command::new("flock").arg("--no-fork").arg(&path).args(["sleep", "60"]).spawn().unwrap();
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
         while Lock::owner(&kernel, "a").is_none() {
             assert!(std::time::Instant::now() < deadline, "the other process took no lock");

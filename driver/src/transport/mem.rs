@@ -8,7 +8,6 @@ use super::interrupt::Polling;
 use super::kernel::{Kernel, page_size};
 use super::lock::Lock;
 use super::pci::Function;
-use super::uio::Uio;
 use super::window::{map, pages, registers};
 use super::{Location, physical};
 
@@ -30,23 +29,13 @@ pub(super) fn open(kernel: &Kernel, base: u64, location: &Location, lock: Lock) 
     Ok(Parts { window, memory, interrupt: Box::new(Polling), control: Box::new(control), lock })
 }
 
-/// Refuses a window that a driver of the kernel uses.
+/// Refuses a window of a card that a driver of the kernel uses. A UIO driver does nothing with it.
 fn free(kernel: &Kernel, base: u64) -> Result<(), TransportError> {
-    let taken =
-        |device: String, driver: String, instead: String| TransportError::WindowTaken { base, device, driver, instead };
-    for card in Function::all(kernel) {
-        let inside =
-            card.bars().iter().any(|bar| base.checked_sub(bar.address).is_some_and(|offset| offset < bar.bytes));
-        if let (true, Some(driver)) = (inside, card.driver()) {
-            let instead = format!("open it as pci:{}", card.address);
-            return Err(taken(format!("card {}", card.address), driver, instead));
-        }
-    }
-    match Uio::all(kernel).iter().find(|uio| uio.covers(base)) {
-        Some(uio) => {
-            let instead = format!("open it as uio:{}", uio.number);
-            Err(taken(format!("uio{}", uio.number), uio.name(), instead))
-        }
+    match Function::all(kernel).into_iter().find(|card| card.covers(base)) {
+        Some(card) => match card.driver() {
+            Some(driver) => Err(TransportError::WindowTaken { base, address: card.address, driver }),
+            None => Ok(()),
+        },
         None => Ok(()),
     }
 }

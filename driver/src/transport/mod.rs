@@ -70,33 +70,20 @@ pub fn open_on(
     options: Options,
 ) -> Result<Box<dyn Device + Send>, TransportError> {
     let name = location.to_string();
+    let lock = || Lock::take(kernel, &lock::key(kernel, location.place), &name);
     let parts = match location.place {
         Place::Pci(address) => {
             let card = Function::find(kernel, address)?;
-            let way = Way::of_card(kernel, &card)?;
-            let lock = Lock::take(kernel, &card.address.to_string(), &name)?;
-            match way {
-                Way::Vfio | Way::VfioIommufd => vfio::open(kernel, card, location, lock)?,
-                Way::Uio(number) => uio::open(kernel, &Uio::find(kernel, number)?, location, lock)?,
-                Way::Sysfs => resource::open(kernel, card, location, lock)?,
+            match Way::of_card(kernel, &card)? {
+                Way::Vfio | Way::VfioIommufd => vfio::open(kernel, card, location, lock()?)?,
+                Way::Uio(number) => uio::open(kernel, &Uio::find(kernel, number)?, location, lock()?)?,
+                Way::Sysfs => resource::open(kernel, card, location, lock()?)?,
             }
         }
-        Place::Uio(number) => {
-            let uio = Uio::find(kernel, number)?;
-            let lock = Lock::take(kernel, &lock_key(kernel, &uio), &name)?;
-            uio::open(kernel, &uio, location, lock)?
-        }
-        Place::Mem(base) => {
-            let lock = Lock::take(kernel, &format!("mem-{base:x}"), &name)?;
-            mem::open(kernel, base, location, lock)?
-        }
+        Place::Uio(number) => uio::open(kernel, &Uio::find(kernel, number)?, location, lock()?)?,
+        Place::Mem(base) => mem::open(kernel, base, location, lock()?)?,
     };
     Ok(Box::new(Board::new(parts, &name, options.reset)?))
-}
-
-/// A card's lock is the same whichever way it is opened.
-fn lock_key(kernel: &Kernel, uio: &Uio) -> String {
-    uio.card(kernel).map_or_else(|| format!("uio-{}", uio.number), |card| card.address.to_string())
 }
 
 #[cfg(test)]

@@ -118,9 +118,10 @@ impl Function {
         bar(&kernel::text(&self.path.join("resource")).ok()?, number)
     }
 
-    /// All memory BARs.
-    pub fn bars(&self) -> Vec<Bar> {
-        (0..6).filter_map(|number| self.bar(number)).collect()
+    /// Whether one of its memory BARs holds this physical address.
+    pub fn covers(&self, address: u64) -> bool {
+        let inside = |bar: Bar| address.checked_sub(bar.address).is_some_and(|offset| offset < bar.bytes);
+        (0..6).filter_map(|number| self.bar(number)).any(inside)
     }
 
     /// Its configuration space, to be read and written.

@@ -4,10 +4,10 @@ use std::fmt;
 
 use super::error::TransportError;
 use super::kernel::Kernel;
-use super::lock::Lock;
+use super::lock::{self, Lock};
 use super::pci::Function;
 use super::uio::Uio;
-use super::{Location, Place, lock_key, vfio};
+use super::{Location, Place, vfio};
 
 /// How a board is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,7 +77,7 @@ pub fn probe(kernel: &Kernel) -> Vec<Candidate> {
         name: format!("{:04x}:{:04x}", systole_isa::pci::VENDOR_ID, systole_isa::pci::DEVICE_ID),
         driver: card.driver(),
         way: Way::of_card(kernel, &card),
-        owner: Lock::owner(kernel, &card.address.to_string()),
+        owner: Lock::owner(kernel, &lock::key(kernel, Place::Pci(card.address))),
     });
     let parts = Uio::all(kernel).into_iter().filter(|uio| uio.card(kernel).is_none() && uio.name().contains("systole"));
     let parts = parts.map(|uio| Candidate {
@@ -85,7 +85,7 @@ pub fn probe(kernel: &Kernel) -> Vec<Candidate> {
         name: uio.name(),
         driver: None,
         way: Ok(Way::Uio(uio.number)),
-        owner: Lock::owner(kernel, &lock_key(kernel, &uio)),
+        owner: Lock::owner(kernel, &lock::key(kernel, Place::Uio(uio.number))),
     });
     cards.chain(parts).collect()
 }

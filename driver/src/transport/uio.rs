@@ -85,9 +85,9 @@ impl Uio {
         kernel::entries(&directory).iter().filter_map(map).collect()
     }
 
-    /// Whether one of its maps holds this physical address.
-    pub fn covers(&self, address: u64) -> bool {
-        self.maps().iter().any(|map| address.checked_sub(map.address).is_some_and(|offset| offset < map.bytes))
+    /// The physical address of its registers, if it has maps.
+    pub fn registers(&self) -> Option<u64> {
+        register_map(&self.maps(), None).map(|map| map.address)
     }
 }
 

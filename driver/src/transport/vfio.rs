@@ -55,8 +55,8 @@ struct Container {
 }
 
 impl AddressSpace for Container {
-    fn call(&self) -> &'static str {
-        "VFIO_IOMMU_MAP_DMA"
+    fn calls(&self) -> [&'static str; 2] {
+        ["VFIO_IOMMU_GET_INFO", "VFIO_IOMMU_MAP_DMA"]
     }
 
     fn ranges(&self) -> io::Result<Vec<IovaRange>> {
@@ -81,8 +81,8 @@ struct Space {
 }
 
 impl AddressSpace for Space {
-    fn call(&self) -> &'static str {
-        "IOMMU_IOAS_MAP"
+    fn calls(&self) -> [&'static str; 2] {
+        ["IOMMU_IOAS_IOVA_RANGES", "IOMMU_IOAS_MAP"]
     }
 
     fn ranges(&self) -> io::Result<Vec<IovaRange>> {
@@ -214,7 +214,7 @@ pub(super) fn open(kernel: &Kernel, card: Function, location: &Location, lock: L
     control.command(MEMORY, 0)?;
     let window = window(&device, region(REGISTER_BAR as u32)?, location)?;
     let memory = match location.dma {
-        Dma::Auto | Dma::Host => mapped(space, &card)?,
+        Dma::Auto | Dma::Host => Box::new(Mapped::new(space, page_size())?),
         Dma::Local => local(&device, region(MEMORY_BAR as u32)?, location)?,
         Dma::UDmaBuf(_) => {
             return Err(TransportError::NoMemory {
@@ -256,11 +256,6 @@ fn map(device: &File, region: Region, what: &str, location: &Location) -> Result
     let bytes = usize::try_from(region.bytes).map_err(io::Error::other);
     let mapping = bytes.and_then(|bytes| SharedMapping::of_file(device, region.offset, bytes));
     Ok(mapping.map_err(system("mmap", format!("{what} of {location}")))?)
-}
-
-fn mapped(space: Arc<dyn AddressSpace>, card: &Function) -> Result<Box<dyn DmaMemory>, TransportError> {
-    let memory = Mapped::new(space, page_size());
-    Ok(Box::new(memory.map_err(system("VFIO_IOMMU_GET_INFO", card.address.to_string()))?))
 }
 
 /// The card's own memory. The translation is held all the same: without one, the device file cannot be used.

@@ -17,8 +17,8 @@ struct Counting {
 }
 
 impl AddressSpace for Counting {
-    fn call(&self) -> &'static str {
-        "VFIO_IOMMU_MAP_DMA"
+    fn calls(&self) -> [&'static str; 2] {
+        ["VFIO_IOMMU_GET_INFO", "VFIO_IOMMU_MAP_DMA"]
     }
 
     fn ranges(&self) -> io::Result<Vec<IovaRange>> {
