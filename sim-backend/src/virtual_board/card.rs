@@ -8,7 +8,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 use systole_driver::memory::SharedMapping;
 use systole_driver::{BusMaster, DeviceError, Window};
-use systole_isa::pci::{LOCAL_MEMORY_BASE, MEMORY_BAR, MSIX_BAR, REGISTER_BAR};
+use systole_isa::pci::{LOCAL_MEMORY_BASE, MEMORY_BAR, MSIX_BAR, REGISTER_BAR, VECTORS};
 use systole_isa::register::WINDOW_BYTES;
 
 use super::Error;
@@ -31,6 +31,8 @@ pub struct Card {
     local: Option<LocalMemory>,
     /// Kept as written. VFIO hosts mask vectors themselves and say by other means where they lead.
     msix_table: Vec<u8>,
+    /// There is MSI-X.
+    vectors: bool,
     lost: bool,
 }
 
@@ -71,13 +73,31 @@ impl Card {
         }
         Ok(Self {
             device,
-            config: ConfigSpace::new((memory != 0).then_some(memory)),
+            config: ConfigSpace::new((memory != 0).then_some(memory), true),
             interrupts: Interrupts::default(),
             dma: Dma::default(),
             local,
             msix_table: vec![0; MSIX_BAR_BYTES as usize],
+            vectors: true,
             lost: false,
         })
+    }
+
+    /// The same card without MSI-X: its interrupt pin is all.
+    #[must_use]
+    pub fn without_vectors(mut self) -> Self {
+        self.vectors = false;
+        self.config = self.fresh_config();
+        self
+    }
+
+    fn fresh_config(&self) -> ConfigSpace {
+        ConfigSpace::new(self.local.as_ref().map(|local| local.memory.size() as u64), self.vectors)
+    }
+
+    /// Vectors of MSI-X.
+    pub(super) fn vectors(&self) -> u32 {
+        if self.vectors { VECTORS.into() } else { 0 }
     }
 
     /// Bytes of a VFIO region; 0 where there is none.
@@ -86,7 +106,7 @@ impl Card {
             CONFIG_REGION => CONFIG_BYTES as u64,
             bar if bar == REGISTER_BAR as u32 => WINDOW_BYTES.into(),
             bar if bar == MEMORY_BAR as u32 => self.local.as_ref().map_or(0, |local| local.memory.size() as u64),
-            bar if bar == MSIX_BAR as u32 => MSIX_BAR_BYTES.into(),
+            bar if bar == MSIX_BAR as u32 && self.vectors => MSIX_BAR_BYTES.into(),
             _ => 0,
         }
     }
@@ -184,7 +204,7 @@ impl Card {
     /// Everything is as after power-up, but for what the host mapped, its event descriptors, and the bytes in memory.
     pub(super) fn reset(&mut self) {
         tracing::debug!("function level reset");
-        self.config = ConfigSpace::new(self.local.as_ref().map(|local| local.memory.size() as u64));
+        self.config = self.fresh_config();
         self.msix_table.fill(0);
         self.dma.enable(&mut *self.device, false);
         self.on_device(|device| device.reset_link());

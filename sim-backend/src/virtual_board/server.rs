@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use systole_isa::pci::VECTORS;
 
 use super::card::Card;
 use super::dma::Range;
@@ -168,7 +167,7 @@ fn answer<'a>(card: &'a mut Card, message: &Message) -> Result<Answer<'a>, Errno
             Ok(bytemuck::bytes_of(&info).into())
         }
         command::DEVICE_GET_REGION_INFO => region_info(card, message),
-        command::DEVICE_GET_IRQ_INFO => irq_info(message),
+        command::DEVICE_GET_IRQ_INFO => irq_info(card, message),
         command::DEVICE_SET_IRQS => set_irqs(card, message),
         command::REGION_READ => {
             let (access, _) = message.parse::<RegionAccess>()?;
@@ -235,11 +234,11 @@ fn region_info<'a>(card: &'a Card, message: &Message) -> Result<Answer<'a>, Errn
     Ok(Answer { body: [bytemuck::bytes_of(&info), bytemuck::bytes_of(&area)].concat(), file: Some(file) })
 }
 
-fn irq_info<'a>(message: &Message) -> Result<Answer<'a>, Errno> {
+fn irq_info<'a>(card: &Card, message: &Message) -> Result<Answer<'a>, Errno> {
     let (asked, _) = message.parse::<IrqInfo>()?;
     let (flags, count) = match asked.index {
         INTX => (IRQ_EVENTFD | IRQ_MASKABLE | IRQ_AUTOMASKED, 1),
-        MSIX => (IRQ_EVENTFD, VECTORS.into()),
+        MSIX if card.vectors() > 0 => (IRQ_EVENTFD, card.vectors()),
         index if index < IRQS => (0, 0),
         _ => return Err(Errno::INVAL),
     };
@@ -249,7 +248,8 @@ fn irq_info<'a>(message: &Message) -> Result<Answer<'a>, Errno> {
 fn set_irqs<'a>(card: &mut Card, message: &Message) -> Result<Answer<'a>, Errno> {
     let (set, _) = message.parse::<SetIrqs>()?;
     let count = match set.index {
-        INTX | MSIX => 1,
+        INTX => 1,
+        MSIX => card.vectors(),
         index if index < IRQS => 0,
         _ => return Err(Errno::INVAL),
     };
