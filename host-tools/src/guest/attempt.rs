@@ -14,7 +14,8 @@ use systole_sim::Simulator;
 
 use super::bind::{Card, newest_uio};
 use super::console::Line;
-use super::trial::{IOMMU, MODEL, Naming, Trial};
+use super::emulator::RESERVED;
+use super::trial::{IOMMU, MODEL, Naming, Trial, UIO_WITH_MAPS, VFIO_DRIVER};
 use super::{init, iommu, latency};
 use crate::model;
 
@@ -22,6 +23,9 @@ use crate::model;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What the built-in model is asked.
 const TEXTS: [&str; 3] = ["Where is the station?", "", "The cat took a nap on the couch, and then another one."];
+
+/// The module of the test fixture.
+const FIXTURE_NAME: &str = "systole_zynq";
 
 type Board = Box<dyn Device + Send>;
 
@@ -95,22 +99,27 @@ struct Bench {
     location: Location,
     /// The card is reset from outside: the way to it has no reset.
     outside: bool,
+    /// The kernel resets the card when it is opened.
+    resets: bool,
 }
 
 impl Bench {
     fn prepare(trial: &Trial, fixture: Option<&Path>) -> anyhow::Result<Self> {
         let card = Card::find(trial.address())?;
         card.bind(trial.driver)?;
-        if trial.driver == Some("uio_cif") {
+        if trial.driver == Some(UIO_WITH_MAPS) {
             card.silence()?;
         }
         if trial.fixture {
             let module = fixture.ok_or_else(|| anyhow!("there is no module for it"))?;
             card.switch_on()?;
-            let parameters = format!("window={:#x} irq={}", card.registers()?, card.interrupt()?);
-            if !Path::new("/sys/module/systole_zynq").exists() {
-                init::load(module, &parameters)?;
+            let (memory, size) = (RESERVED.start, RESERVED.end - RESERVED.start);
+            let mut parameters = format!("memory={memory:#x} size={size}");
+            if trial.naming == Naming::Uio {
+                parameters += &format!(" window={:#x} irq={}", card.registers()?, card.interrupt()?);
             }
+            init::unload(FIXTURE_NAME)?;
+            init::load(module, &parameters)?;
         }
         let place = match trial.naming {
             Naming::Pci => format!("pci:{}", trial.address()),
@@ -118,7 +127,7 @@ impl Bench {
             Naming::Mem => format!("mem:{:#x}", card.registers()?),
         };
         let location = format!("{place},dma={}", trial.dma).parse()?;
-        Ok(Self { card, location, outside: trial.fixture })
+        Ok(Self { card, location, outside: trial.fixture, resets: trial.driver == Some(VFIO_DRIVER) })
     }
 
     /// A device as after power-up.
@@ -127,7 +136,7 @@ impl Bench {
             self.card.reset()?;
             self.card.switch_on()?;
         }
-        Ok(transport::open(&self.location, Options { reset: !self.outside })?)
+        Ok(transport::open(&self.location, Options { reset: !self.outside && !self.resets })?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! QEMU: where its files are, and the command line of a machine with an IOMMU and our cards.
 
 use std::ffi::OsString;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,6 +17,8 @@ const MEMORY_MIB: u32 = 768;
 const KERNEL: &str = "console=ttyS0 panic=-1 quiet no_timer_check intel_iommu=on iommu=pt rdinit=/systole";
 /// Milliseconds until QEMU takes a card for dead that does not answer.
 const CARD_PATIENCE_MS: u32 = 60_000;
+/// Memory of the guest's that the kernel does not use if it is told so, as a device tree reserves it.
+pub const RESERVED: Range<u64> = 0x1000_0000..0x1400_0000;
 /// Where the guest writes how it ended.
 pub const EXIT_PORT: u16 = 0xf4;
 
@@ -71,7 +74,9 @@ impl Emulator {
 }
 
 /// The command that boots a guest. It prints the guest's console.
-pub fn boot(parts: &Parts, initramfs: &Path, cards: &[Card], arguments: &str) -> Command {
+///
+/// With `reserved`, the kernel leaves [`RESERVED`] alone.
+pub fn boot(parts: &Parts, initramfs: &Path, cards: &[Card], reserved: bool, arguments: &str) -> Command {
     let mut command = parts.emulator.command();
     let memory = format!("memory-backend-memfd,id=memory,size={MEMORY_MIB}M,share=on");
     command.args(["-machine", "q35,memory-backend=memory", "-accel", "tcg", "-cpu", "max"]);
@@ -85,7 +90,9 @@ pub fn boot(parts: &Parts, initramfs: &Path, cards: &[Card], arguments: &str) ->
     }
     command.arg("-device").arg(format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=4"));
     command.arg("-kernel").arg(&parts.kernel).arg("-initrd").arg(initramfs);
-    command.arg("-append").arg(format!("{KERNEL} -- {arguments}"));
+    let Range { start, end } = RESERVED;
+    let memmap = if reserved { format!(" memmap={:#x}${start:#x}", end - start) } else { String::new() };
+    command.arg("-append").arg(format!("{KERNEL}{memmap} -- {arguments}"));
     command
 }
 
@@ -112,7 +119,7 @@ mod tests {
             modules: "/k/modules".into(),
         };
         let cards = [Card { socket: "/s/a,b\"c".into(), slot: 4 }];
-        let command = boot(&parts, Path::new("/i"), &cards, "virtual-board guest");
+        let command = boot(&parts, Path::new("/i"), &cards, false, "virtual-board guest");
         assert_eq!(command.get_program(), "/q/usr/lib64/ld-linux-x86-64.so.2");
         let arguments: Vec<String> = command.get_args().map(|a| a.to_string_lossy().into_owned()).collect();
         let at = |what: &str| arguments.iter().position(|a| a.contains(what)).unwrap();
@@ -120,5 +127,8 @@ mod tests {
         assert!(arguments[at("memory-backend-memfd")].ends_with("share=on"));
         assert!(arguments[at("vfio-user-pci")].contains(r#""path":"/s/a,b\"c""#), "{arguments:?}");
         assert!(arguments.last().unwrap().ends_with("rdinit=/systole -- virtual-board guest"));
+        let command = boot(&parts, Path::new("/i"), &cards, true, "a");
+        let last = command.get_args().last().unwrap().to_string_lossy();
+        assert!(last.ends_with(" memmap=0x4000000$0x10000000 -- a"), "{last}");
     }
 }

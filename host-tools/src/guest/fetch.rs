@@ -89,14 +89,14 @@ fn fetched() -> anyhow::Result<PathBuf> {
             fs::remove_dir_all(&unfinished).map_err(denied)?;
         }
         fs::create_dir_all(&unfinished).map_err(denied)?;
-        fetch(&unfinished, &guest.join("fetch.log"))?;
+        fetch(&unfinished, &guest.join("apt"), &guest.join("fetch.log"))?;
         fs::rename(&unfinished, &done).map_err(denied)?;
     }
     Ok(done)
 }
 
-/// Downloads and unpacks everything below `root`: `qemu` and `linux`.
-fn fetch(root: &Path, log: &Path) -> anyhow::Result<()> {
+/// Downloads and unpacks everything below `root`: `qemu` and `linux`. The lists of packages stay in `apt`, compressed.
+fn fetch(root: &Path, apt: &Path, log: &Path) -> anyhow::Result<()> {
     for tool in ["apt-get", "dpkg"] {
         let present = tool::ask(Command::new(tool).arg("--version")).is_ok();
         if !present {
@@ -104,7 +104,7 @@ fn fetch(root: &Path, log: &Path) -> anyhow::Result<()> {
         }
     }
     let _ = fs::remove_file(log);
-    let apt = Apt::new(&root.join("apt"), &mirror()?)?;
+    let apt = Apt::new(apt, &mirror()?)?;
     tracing::info!(log = %log.display(), "fetching QEMU and a kernel");
     let fetching = |what: &str| format!("{what}; check the network, or {BY_HAND}");
     let run = |command: &mut Command| tool::run(command, log, PATIENCE);
@@ -119,9 +119,9 @@ fn fetch(root: &Path, log: &Path) -> anyhow::Result<()> {
     fs::create_dir(&packages)?;
     run(apt.get().args(["download", &kernel]).current_dir(&packages)).map_err(|e| anyhow!(fetching(&e.to_string())))?;
     unpack(&packages, &root.join("linux"), log)?;
-    // Half of the space would be taken by what is not needed any more.
+    // A third of the space would be taken by what is not needed any more.
     fs::remove_dir_all(packages)?;
-    fs::remove_dir_all(root.join("apt"))?;
+    fs::remove_dir_all(apt.archives())?;
     Ok(())
 }
 
@@ -166,6 +166,9 @@ struct Apt {
 
 impl Apt {
     fn new(root: &Path, mirror: &str) -> anyhow::Result<Self> {
+        if root.exists() {
+            fs::remove_dir_all(root)?;
+        }
         for directory in ["lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(root.join(directory))?;
         }
@@ -232,6 +235,7 @@ APT::Get::List-Cleanup "false";
 #clear DPkg::Post-Invoke;
 #clear DPkg::Pre-Install-Pkgs;
 Acquire::Languages "none";
+Acquire::GzipIndexes "true";
 Acquire::Retries "3";
 Acquire::http::Timeout "30";
 Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
+use rustix::fs::OFlags;
 use rustix::mount::{MountFlags, mount};
 
 use super::initramfs::MODULE_DIRECTORY;
@@ -46,6 +47,16 @@ pub fn load(path: &Path, parameters: &str) -> anyhow::Result<()> {
     let parameters = CString::new(parameters)?;
     let flags = if path.extension().is_some_and(|e| e == "ko") { 0 } else { MODULE_INIT_COMPRESSED_FILE };
     rustix::system::finit_module(&file, &parameters, flags).map_err(|e| anyhow!("finit_module {}: {e}", path.display()))
+}
+
+/// Takes a module away, if it is there.
+pub fn unload(name: &str) -> anyhow::Result<()> {
+    if !Path::new("/sys/module").join(name).exists() {
+        return Ok(());
+    }
+    let flags = OFlags::NONBLOCK.bits() as i32;
+    let name = CString::new(name)?;
+    rustix::system::delete_module(&name, flags).map_err(|e| anyhow!("delete_module {}: {e}", name.to_string_lossy()))
 }
 
 /// Writes a file below /proc or /sys.

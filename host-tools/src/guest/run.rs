@@ -52,23 +52,31 @@ pub struct Served {
     pub arguments: Vec<String>,
 }
 
+/// What is booted.
+#[derive(Debug)]
+pub struct Guest<'a> {
+    /// Its files.
+    pub initramfs: &'a [u8],
+    /// What is plugged in.
+    pub cards: &'a [Served],
+    /// The kernel leaves [`emulator::RESERVED`] alone.
+    pub reserved: bool,
+    /// Of the first process.
+    pub arguments: &'a str,
+}
+
 /// Boots a guest in `directory`, where its console and the servers' logs stay.
-pub fn boot(
-    parts: &Parts,
-    initramfs: &[u8],
-    cards: &[Served],
-    arguments: &str,
-    directory: &Path,
-) -> anyhow::Result<Ended> {
+pub fn boot(parts: &Parts, guest: &Guest<'_>, directory: &Path) -> anyhow::Result<Ended> {
     let denied = |e: std::io::Error| anyhow!("cannot write {}: {e}; set TMPDIR", directory.display());
     let image = directory.join("initramfs");
-    fs::write(&image, initramfs).map_err(denied)?;
-    let served: Vec<(Card, Server)> = cards.iter().map(|card| serve(card, directory)).collect::<Result<_, _>>()?;
+    fs::write(&image, guest.initramfs).map_err(denied)?;
+    let served: Vec<(Card, Server)> =
+        guest.cards.iter().map(|card| serve(card, directory)).collect::<Result<_, _>>()?;
     let (cards, servers): (Vec<_>, Vec<_>) = served.into_iter().unzip();
     let console = directory.join(CONSOLE);
     let output = File::create(&console).map_err(denied)?;
     let errors = File::create(directory.join(QEMU_LOG)).map_err(denied)?;
-    let mut command = emulator::boot(parts, &image, &cards, arguments);
+    let mut command = emulator::boot(parts, &image, &cards, guest.reserved, guest.arguments);
     let started = Instant::now();
     let mut qemu = tool::spawn(command.stdin(Stdio::null()).stdout(output).stderr(errors), "QEMU")?;
     let status = tool::wait(&mut qemu, started + DEADLINE)?.and_then(|s| s.code());

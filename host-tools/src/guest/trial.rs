@@ -42,9 +42,15 @@ pub const CARD: u8 = 4;
 /// Device number of the card with nothing but an interrupt pin.
 pub const PIN_CARD: u8 = 5;
 
+/// The kernel's driver for VFIO.
+pub const VFIO_DRIVER: &str = "vfio-pci";
+/// Of the kernel's drivers for UIO with maps this one, of module `uio_cif`, asks least of a card. Its cards do not silence
+/// their interrupt as ours do, so that it is used without.
+pub const UIO_WITH_MAPS: &str = "hilscher";
+
 /// A card bound to VFIO behind an IOMMU.
 const VFIO: Trial =
-    Trial { name: "vfio", slot: CARD, driver: Some("vfio-pci"), naming: Naming::Pci, dma: "host", fixture: false };
+    Trial { name: "vfio", slot: CARD, driver: Some(VFIO_DRIVER), naming: Naming::Pci, dma: "host", fixture: false };
 
 /// All of them.
 pub const TRIALS: [Trial; 9] = [
@@ -52,7 +58,7 @@ pub const TRIALS: [Trial; 9] = [
     Trial { name: "vfio-intx", slot: PIN_CARD, ..VFIO },
     Trial { name: "vfio-card-memory", dma: "local", ..VFIO },
     Trial { name: "uio", driver: Some("uio_pci_generic"), ..VFIO },
-    Trial { name: "uio-maps", driver: Some("uio_cif"), naming: Naming::Uio, dma: "local", ..VFIO },
+    Trial { name: "uio-maps", driver: Some(UIO_WITH_MAPS), naming: Naming::Uio, ..VFIO },
     Trial { name: "resource", driver: None, ..VFIO },
     Trial { name: "resource-card-memory", driver: None, dma: "local", ..VFIO },
     Trial { name: "mem", driver: None, naming: Naming::Mem, dma: "udmabuf0", fixture: true, ..VFIO },
@@ -62,7 +68,7 @@ pub const TRIALS: [Trial; 9] = [
 impl Trial {
     /// An IOMMU translates for it.
     pub fn iommu(&self) -> bool {
-        self.driver == Some("vfio-pci") && self.dma == "host"
+        self.driver == Some(VFIO_DRIVER) && self.dma == "host"
     }
 
     /// The card's address on PCI.

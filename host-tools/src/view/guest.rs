@@ -8,6 +8,9 @@ use crate::output::{Output, plain};
 use crate::view::table::table;
 use crate::view::{alarm, dim};
 
+/// Failures of a trial that are quoted.
+const QUOTED: usize = 5;
+
 /// Shows the trials in their order, and what failed.
 pub fn show(out: &mut Output, verdict: &Verdict, trials: &[Trial], elapsed: Duration) -> std::io::Result<()> {
     let columns = ["transport", ">passed", ">failed", ">seconds", ">register read", ">doorbell to completion"];
@@ -27,9 +30,12 @@ pub fn show(out: &mut Output, verdict: &Verdict, trials: &[Trial], elapsed: Dura
     }
     out.line(lines)?;
     for (trial, tally) in &verdict.trials {
-        for (case, error) in &tally.failed {
+        for (case, error) in tally.failed.iter().take(QUOTED) {
             let error = error.lines().collect::<Vec<_>>().join(" ");
             out.line(format_args!("{} {trial}: {case}: {}", alarm("FAILED"), plain(&error)))?;
+        }
+        if let Some(more) = tally.failed.len().checked_sub(QUOTED + 1) {
+            out.line(format_args!("{} {trial}: and {} more", alarm("FAILED"), more + 1))?;
         }
     }
     let kernel = verdict.kernel.as_deref().unwrap_or("unknown");

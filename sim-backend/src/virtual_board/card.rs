@@ -33,6 +33,8 @@ pub struct Card {
     msix_table: Vec<u8>,
     /// There is MSI-X.
     vectors: bool,
+    /// What the card may not reach is tried on the host all the same.
+    reports: bool,
     lost: bool,
 }
 
@@ -79,6 +81,7 @@ impl Card {
             local,
             msix_table: vec![0; MSIX_BAR_BYTES as usize],
             vectors: true,
+            reports: false,
             lost: false,
         })
     }
@@ -89,6 +92,19 @@ impl Card {
         self.vectors = false;
         self.config = self.fresh_config();
         self
+    }
+
+    /// The same card, which tells its host of every access outside of what the host mapped, by a command to read there:
+    /// QEMU's IOMMU refuses it and reports a fault to the guest. Not every host takes commands.
+    #[must_use]
+    pub fn with_fault_reports(mut self) -> Self {
+        self.reports = true;
+        self
+    }
+
+    /// Where the card tried to reach what is not mapped, if the host is to know.
+    pub(super) fn take_refused(&mut self) -> Option<u64> {
+        self.device.take_refused().filter(|_| self.reports)
     }
 
     fn fresh_config(&self) -> ConfigSpace {

@@ -12,7 +12,7 @@ use super::card::Card;
 use super::dma::Range;
 use super::wire::{
     DeviceInfo, DmaMap, DmaUnmap, IrqInfo, MAX_DESCRIPTORS, MAX_TRANSFER, Message, RegionAccess, RegionInfo, SetIrqs,
-    SparseArea, Version, connection,
+    SparseArea, Version, command_to_read, connection,
 };
 use super::{Error, MAX_MAPPINGS};
 
@@ -30,6 +30,7 @@ mod command {
     pub const DEVICE_SET_IRQS: u16 = 8;
     pub const REGION_READ: u16 = 9;
     pub const REGION_WRITE: u16 = 10;
+    pub const DMA_READ: u16 = 11;
     pub const DEVICE_RESET: u16 = 13;
 }
 
@@ -95,22 +96,35 @@ fn converse(card: &mut Card, stream: &UnixStream) -> Result<Ended, Error> {
         // The card's clock runs while the host is silent, and the host is heard while it runs.
         if !is_readable(stream, busy)? {
             busy = card.advance();
+            report(card, stream)?;
             continue;
         }
         let Some(message) = Message::receive(stream)? else { return Ok(Ended::Disconnected) };
+        if message.is_reply() {
+            // To a report, from a host that answers even what wants no answer.
+            continue;
+        }
         let answer = answer(card, &message);
         tracing::trace!(command = message.header.command, refused = ?answer.as_ref().err(), "answered");
         // Whatever it was, it may have given the card something to do.
         busy = true;
-        if message.is_silent() {
-            continue;
-        }
         match answer {
+            _ if message.is_silent() => {}
             Ok(answer) => message.reply(stream, Ok(&answer.body), answer.file)?,
             Err(errno) => message.reply(stream, Err(errno), None)?,
         }
+        report(card, stream)?;
     }
     Ok(Ended::Unplugged)
+}
+
+/// Has the host try what the card was refused, so that its IOMMU sees it too. The host's answer is not waited for: the
+/// host may be waiting for ours.
+fn report(card: &mut Card, stream: &UnixStream) -> Result<(), Error> {
+    match card.take_refused() {
+        Some(address) => command_to_read(stream, command::DMA_READ, address, 4),
+        None => Ok(()),
+    }
 }
 
 /// Waits for the host, or just looks.

@@ -2,8 +2,9 @@
 /*
  * A test fixture: shows a PCI card as if it were a part of the chip, as on a Zynq.
  *
- * window=ADDRESS irq=NUMBER   its registers and interrupt: a platform device for UIO, as uio_pdrv_genirq makes it
  * memory=ADDRESS size=BYTES   reserved memory: /dev/udmabuf0 with the files of u-dma-buf that the driver uses, not coherent
+ * window=ADDRESS irq=NUMBER   its registers and interrupt: a platform device for UIO, as uio_pdrv_genirq makes it; without
+ *                             them there is none, and the registers are left to /dev/mem
  *
  * The card itself must be switched on, and untouched by any other driver.
  */
@@ -107,6 +108,8 @@ static int __init begin(void)
 	error = PTR_ERR_OR_ZERO(shown);
 	if (error)
 		goto no_device;
+	if (!window)
+		return 0;
 	chip = platform_device_register_simple("systole", PLATFORM_DEVID_NONE, NULL, 0);
 	error = PTR_ERR_OR_ZERO(chip);
 	if (error)
@@ -131,8 +134,10 @@ no_class:
 
 static void __exit end(void)
 {
-	uio_unregister_device(&uio);
-	platform_device_unregister(chip);
+	if (window) {
+		uio_unregister_device(&uio);
+		platform_device_unregister(chip);
+	}
 	device_destroy(class, 0);
 	class_destroy(class);
 	misc_deregister(&buffer);

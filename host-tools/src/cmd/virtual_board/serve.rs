@@ -22,6 +22,7 @@ const INTERRUPTED: i32 = 130;
 
 /// Options of a card that is served.
 #[derive(clap::Args)]
+#[group(id = "serve")]
 pub struct Args {
     /// The Unix socket to serve on; nothing may be there yet
     #[arg(long, value_name = "PATH")]
@@ -38,6 +39,10 @@ pub struct Args {
     /// How the card interrupts: msi-x, which has a pin as well, or pin, which has nothing else
     #[arg(long, value_enum, default_value_t = Interrupt::MsiX)]
     interrupt: Interrupt,
+
+    /// Tell the host of every access outside of what it mapped: QEMU passes it on to the guest as a fault of the IOMMU
+    #[arg(long)]
+    report_faults: bool,
 
     /// Have the card misbehave, such as seed=7,rate=0.01,kinds=all or stuck-busy@3
     #[arg(long, value_name = "SPEC")]
@@ -72,6 +77,9 @@ impl Args {
         let mut card = Card::new(device, u64::from(self.memory) << 20)?;
         if self.interrupt == Interrupt::Pin {
             card = card.without_vectors();
+        }
+        if self.report_faults {
+            card = card.with_fault_reports();
         }
         let socket = Socket::bind(&self.socket)?;
         let path = self.socket.clone();

@@ -7,7 +7,7 @@ use anyhow::{anyhow, bail};
 
 use crate::failure::{self, CHECK_FAILED};
 use crate::guest::fetch::Parts;
-use crate::guest::run::{self, Served};
+use crate::guest::run::{self, Guest, Served};
 use crate::guest::trial::{PIN_CARD, TRIALS, Trial};
 use crate::guest::verdict::judge;
 use crate::guest::{initramfs, tool};
@@ -68,7 +68,13 @@ impl Args {
         directory.disable_cleanup(self.keep);
         let names: Vec<&str> = trials.iter().map(|t| t.name).collect();
         let arguments = format!("virtual-board guest --transports {}", names.join(","));
-        let ended = run::boot(&parts, &image, &self.cards(&trials), &arguments, directory.path())?;
+        let guest = Guest {
+            initramfs: &image,
+            cards: &self.cards(&trials),
+            reserved: self.fixture.is_some(),
+            arguments: &arguments,
+        };
+        let ended = run::boot(&parts, &guest, directory.path())?;
         let expected: Vec<_> = trials.iter().map(|t| (t.name, t.cases())).collect();
         let verdict = judge(&ended.console, ended.status, &expected);
         let passed = verdict.objections.is_empty();
@@ -112,7 +118,7 @@ impl Args {
         slots.sort_unstable();
         slots.dedup();
         let card = |slot| {
-            let mut arguments = vec!["--backend".to_owned(), self.backend.clone()];
+            let mut arguments = vec!["--report-faults".to_owned(), "--backend".to_owned(), self.backend.clone()];
             if slot == PIN_CARD {
                 arguments.extend(["--interrupt", "pin", "--memory", "0"].map(str::to_owned));
             }
