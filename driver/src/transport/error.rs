@@ -52,6 +52,16 @@ pub enum TransportError {
         /// Its driver.
         driver: String,
     },
+    /// It is bound to `vfio-pci`, but no IOMMU is there to be used.
+    #[error(
+        "{address} is bound to vfio-pci, but no IOMMU translates for it: switch on VT-d or AMD-Vi in the firmware and \
+         intel_iommu=on or amd_iommu=on on the kernel's command line, or go without: `echo {address} | sudo tee \
+         /sys/bus/pci/drivers/vfio-pci/unbind`"
+    )]
+    NoIommu {
+        /// The card.
+        address: PciAddress,
+    },
     /// It is bound to `vfio-pci`, but a device that shares its IOMMU group is not.
     #[error(
         "{address} shares IOMMU group {group} with devices that are not bound to vfio-pci: {others}; bind these as well, \

@@ -16,18 +16,15 @@ pub(super) fn of_card(
     card: &Function,
     location: &Location,
 ) -> Result<Box<dyn DmaMemory>, TransportError> {
-    let own = card.bar(MEMORY_BAR);
-    match (&location.dma, own) {
-        (Dma::Auto | Dma::Local, Some(bar)) => local(card, bar),
-        (Dma::Local, None) => Err(no_local(location)),
-        (Dma::Auto | Dma::Host, _) => {
-            untranslated(kernel, card, location)?;
-            huge_pages(kernel, location)
-        }
-        (Dma::UDmaBuf(name), _) => {
-            untranslated(kernel, card, location)?;
-            Ok(udmabuf::open(kernel, name)?)
-        }
+    let bounds = bounds(kernel, card);
+    match (&location.dma, card.bar(MEMORY_BAR)) {
+        (Dma::Auto | Dma::Local, Some(bar)) => return local(card, bar),
+        (Dma::Local, None) => return Err(no_local(location)),
+        _ => reaches(&bounds, card, location)?,
+    }
+    match &location.dma {
+        Dma::UDmaBuf(name) => Ok(udmabuf::open(kernel, name)?),
+        Dma::Auto | Dma::Host | Dma::Local => huge_pages(kernel, location),
     }
 }
 
@@ -70,32 +67,45 @@ fn local(card: &Function, bar: Bar) -> Result<Box<dyn DmaMemory>, TransportError
     Ok(Box::new(Pool::new(Some(buffer))))
 }
 
-/// Refuses a card for which an IOMMU translates: physical addresses would fault, or hit what is mapped for another.
-fn untranslated(kernel: &Kernel, card: &Function, location: &Location) -> Result<(), TransportError> {
+/// What is between a card and the machine's memory.
+enum Bounds {
+    /// Nothing.
+    None,
+    /// An IOMMU that lets the card through to all of it.
+    Open,
+    /// An IOMMU that translates: physical addresses fault, or hit what is mapped for somebody else.
+    Translated { group: String },
+}
+
+/// Finds out, and says aloud what a card could do.
+fn bounds(kernel: &Kernel, card: &Function) -> Bounds {
     let Some(group) = card.iommu_group() else {
         tracing::warn!(
             card = %card.address,
             "no IOMMU between the card and memory: a defect of the card can overwrite anything; switch the IOMMU on \
              (intel_iommu=on or amd_iommu=on) and bind the card to vfio-pci"
         );
-        return Ok(());
+        return Bounds::None;
     };
     let kind = kernel::text(&kernel.sys.join("kernel/iommu_groups").join(&group).join("type"));
-    match kind.as_deref() {
-        Ok("identity") => {
-            tracing::warn!(
-                card = %card.address,
-                "the IOMMU lets the card through to all memory: a defect of the card can overwrite anything; bind it to \
-                 vfio-pci"
-            );
-            Ok(())
-        }
-        _ => Err(TransportError::NoMemory {
-            location: location.to_string(),
-            reason: format!("the IOMMU translates for its group {group}, so that it cannot reach huge pages"),
-            mend: format!("bind it to vfio-pci, which uses the IOMMU: {}", super::error::bind_command(card.address)),
-        }),
+    if kind.as_deref().ok() != Some("identity") {
+        return Bounds::Translated { group };
     }
+    tracing::warn!(
+        card = %card.address,
+        "the IOMMU lets the card through to all memory: a defect of the card can overwrite anything; bind it to vfio-pci"
+    );
+    Bounds::Open
+}
+
+/// Refuses a card that does not reach physical addresses.
+fn reaches(bounds: &Bounds, card: &Function, location: &Location) -> Result<(), TransportError> {
+    let Bounds::Translated { group } = bounds else { return Ok(()) };
+    Err(TransportError::NoMemory {
+        location: location.to_string(),
+        reason: format!("the IOMMU translates for its group {group}, so that it cannot reach physical memory"),
+        mend: format!("bind it to vfio-pci, which uses the IOMMU: {}", super::error::bind_command(card.address)),
+    })
 }
 
 /// Huge pages of all sizes that have free ones.

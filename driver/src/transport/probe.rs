@@ -40,7 +40,8 @@ impl Way {
             (None, _) => Ok(Self::Sysfs),
             (Some("vfio-pci"), _) => match vfio::way(kernel, card) {
                 Some(vfio::Way::Iommufd(_)) => Ok(Self::VfioIommufd),
-                _ => Ok(Self::Vfio),
+                Some(vfio::Way::Group(_)) => Ok(Self::Vfio),
+                None => Err(TransportError::NoIommu { address: card.address }),
             },
             (Some(_), Some(number)) => Ok(Self::Uio(number)),
             (Some(driver), None) => Err(TransportError::Bound { address: card.address, driver: driver.to_owned() }),

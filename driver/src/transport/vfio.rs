@@ -197,10 +197,7 @@ pub(super) fn open(kernel: &Kernel, card: Function, location: &Location, lock: L
     let (device, space) = match way(kernel, &card) {
         Some(Way::Iommufd(name)) => through_iommufd(kernel, &name)?,
         Some(Way::Group(number)) => through_group(kernel, &card, &number)?,
-        None => {
-            let path = card.path.join("iommu_group").display().to_string();
-            return Err(TransportError::Missing { location: location.to_string(), path });
-        }
+        None => return Err(TransportError::NoIommu { address: card.address }),
     };
     let (calls, device) = (Arc::clone(&kernel.calls), Arc::new(device));
     let region = |index: u32| {

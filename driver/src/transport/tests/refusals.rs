@@ -39,6 +39,17 @@ fn a_driver_that_holds_the_card() {
 }
 
 #[test]
+fn vfio_without_an_iommu() {
+    let machine = Machine::with_card(Some("vfio-pci"));
+    assert_eq!(
+        refused(&machine, "pci:0000:00:04.0"),
+        "0000:00:04.0 is bound to vfio-pci, but no IOMMU translates for it: switch on VT-d or AMD-Vi in the firmware and \
+         intel_iommu=on or amd_iommu=on on the kernel's command line, or go without: `echo 0000:00:04.0 | sudo tee \
+         /sys/bus/pci/drivers/vfio-pci/unbind`"
+    );
+}
+
+#[test]
 fn a_group_that_is_shared() {
     let machine = vfio(|vfio| vfio.viable = false);
     machine.add("0000:00:04.1", Some("snd_hda_intel"));
@@ -103,7 +114,7 @@ fn memory_that_cannot_be_shared() {
     machine.group(CARD, "DMA-FQ\n");
     let translated = refused(&machine, "pci:0000:00:04.0,dma=host");
     assert!(
-        translated.contains("the IOMMU translates for its group 7, so that it cannot reach huge pages"),
+        translated.contains("the IOMMU translates for its group 7, so that it cannot reach physical memory"),
         "{translated}"
     );
     machine.group_type("identity\n");
