@@ -1,6 +1,7 @@
 //! The conversation with a host: commands of vfio-user, answered one after the other, and time for the card in between.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -87,7 +88,15 @@ pub fn serve(card: &mut Card, stream: &UnixStream) -> Result<Ended, Error> {
     stream.set_write_timeout(Some(PATIENCE)).map_err(connection("setsockopt"))?;
     let ended = converse(card, stream);
     card.abandon();
-    ended
+    match ended {
+        // So ends a host that was killed before it took its last answer.
+        Err(Error::Connection { source, .. }) if is_hang_up(source.kind()) => Ok(Ended::Disconnected),
+        ended => ended,
+    }
+}
+
+const fn is_hang_up(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }
 
 fn converse(card: &mut Card, stream: &UnixStream) -> Result<Ended, Error> {

@@ -110,9 +110,10 @@ impl Args {
                 Err(_) => {}
             }
             if let Some((_, counts)) = &faults {
-                let struck = |kind: &FaultKind| (counts.of(*kind) > 0).then(|| format!("{kind} {}", counts.of(*kind)));
-                let struck: Vec<String> = FaultKind::ALL.iter().filter_map(struck).collect();
-                out.line(format_args!("faults so far: {} ({})", counts.total(), struck.join(", ")))?;
+                let struck = FaultKind::ALL.iter().filter(|kind| counts.of(**kind) > 0);
+                let list: Vec<String> = struck.map(|kind| format!("{kind} {}", counts.of(*kind))).collect();
+                let colon = if list.is_empty() { "" } else { ": " };
+                out.line(format_args!("faults so far: {}{colon}{}", counts.total(), list.join(", ")))?;
             }
             out.flush()?;
             if !self.keep || matches!(ended, Ok(Ended::Unplugged)) {
