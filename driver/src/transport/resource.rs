@@ -9,7 +9,7 @@ use super::error::{TransportError, system};
 use super::interrupt::Polling;
 use super::kernel::{Kernel, page_size};
 use super::lock::Lock;
-use super::pci::{Config, Function, MASTER, MEMORY};
+use super::pci::{Config, Function, INTX_DISABLE, MASTER, MEMORY};
 use super::window::{map, pages, registers, too_small};
 use super::{Location, physical};
 use crate::DeviceError;
@@ -32,7 +32,8 @@ impl SysfsControl {
     pub fn switch_on(card: Function, config: Config) -> Result<Self, DeviceError> {
         card.enable(true)?;
         let control = Self { card, config, enabled: true };
-        control.command(MEMORY, 0)?;
+        // Nobody would serve its pin, which devices of others may share.
+        control.command(MEMORY | INTX_DISABLE, 0)?;
         Ok(control)
     }
 

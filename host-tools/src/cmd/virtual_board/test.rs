@@ -29,8 +29,8 @@ Exit codes: 0 all cases passed, 1 some did not, 2 no guest could be started.";
 #[derive(clap::Args)]
 #[command(after_help = HELP)]
 pub struct Args {
-    /// What to try: vfio, vfio-intx, vfio-card-memory, uio, uio-maps, resource, resource-card-memory, mem, uio-platform;
-    /// everything by default
+    /// What to try: vfio, vfio-card-memory, vfio-intx, resource, resource-card-memory, uio, uio-maps, mem, uio-platform; by
+    /// default all but the last two, which need --fixture
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', hide_possible_values = true)]
     transports: Option<Vec<Trial>>,
 
