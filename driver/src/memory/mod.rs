@@ -2,10 +2,10 @@
 //!
 //! 1. [`SharedMapping`] is the only way to touch it: bounded copies by volatile accesses. No reference to such memory
 //!    ever exists, since the compiler may assume of a reference that nobody else writes what it points to.
-//! 2. [`DmaBuffer`] is a mapping with the address under which the device knows it; its type says how that address came
-//!    about ([`Iova`], [`Physical`], [`Local`]) and whether host and device see the same ([`Coherent`], [`Synced`]).
-//! 3. A [`DmaMemory`] hands out pieces: [`Pool`] of buffers that are there or can be had ([`huge`], [`udmabuf`], the
-//!    card's own memory), [`Mapped`] of one buffer for each piece, mapped through an IOMMU.
+//! 2. `DmaBuffer` is a mapping with the address under which the device knows it; its type says how that address came
+//!    about (`Iova`, `Physical`, `Local`) and whether host and device see the same (`Coherent`, `Synced`).
+//! 3. A `DmaMemory` hands out pieces: `Pool` of buffers that are there or can be had (`huge`, `udmabuf`, the
+//!    card's own memory), `Mapped` of one buffer for each piece, mapped through an IOMMU.
 
 mod buffer;
 pub(crate) mod huge;

@@ -25,7 +25,7 @@ pub struct OutOfRange {
 /// Each copy is bounded and made of volatile accesses of 8, 4 or 1 bytes, the widest that alignment allows; two sides
 /// that copy at the same time may see each other's bytes half-written, never anything else. Order between copies and
 /// register accesses is program order: a write is complete before a later write of a register
-/// ([`SharedMapping::write_u32`] has a fence before it), a read happens after an earlier read of one.
+/// ([`SharedMapping::write_u32`] has a barrier before it), a read happens after an earlier read of one.
 #[derive(Debug)]
 pub struct SharedMapping {
     map: MmapRaw,
@@ -124,7 +124,7 @@ impl SharedMapping {
         let at = self.check_u32(offset)?;
         // SAFETY: inside and on a multiple of 4; else as in `read`.
         let value = unsafe { self.at(at).cast::<u32>().read_volatile() };
-        fence(Ordering::SeqCst);
+        barrier();
         Ok(u32::from_le(value))
     }
 
@@ -134,7 +134,7 @@ impl SharedMapping {
     /// The offset is not inside or no multiple of 4.
     pub fn write_u32(&self, offset: u64, value: u32) -> Result<(), OutOfRange> {
         let at = self.check_u32(offset)?;
-        fence(Ordering::SeqCst);
+        barrier();
         // SAFETY: inside and on a multiple of 4; else as in `read`.
         unsafe { self.at(at).cast::<u32>().write_volatile(value.to_le()) }
         Ok(())
@@ -170,6 +170,18 @@ impl SharedMapping {
         let size = self.size() as u64;
         if at.is_multiple_of(4) { Ok(at) } else { Err(OutOfRange { offset, bytes: 4, size }) }
     }
+}
+
+/// Keeps accesses to memory on their side of an access to a register, as a device sees them, which on ARM is in another
+/// domain than the processors: their own fences do not reach it.
+fn barrier() {
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: a barrier changes neither registers nor memory.
+    unsafe {
+        std::arch::asm!("dmb osh", options(nostack, preserves_flags));
+    }
+    #[cfg(not(target_arch = "aarch64"))]
+    fence(Ordering::SeqCst);
 }
 
 /// The offset, if the range is inside `size` bytes.

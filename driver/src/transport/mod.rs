@@ -1,6 +1,6 @@
 //! Boards, opened through the kernel's own interfaces.
 //!
-//! 1. [`Location`] says where a board is; [`probe`] lists those that there are, [`doctor`] says what keeps them from
+//! 1. [`Location`] says where a board is; [`probe()`] lists those that there are, [`doctor()`] says what keeps them from
 //!    being used.
 //! 2. [`open`] makes a [`Device`] of it. For a PCI card, what the kernel has bound to it decides the way: `vfio-pci`,
 //!    `uio_pci_generic`, or nothing, which leaves sysfs.
