@@ -21,7 +21,7 @@ const GUARD: u64 = 4096;
 const BASE: u64 = 0x5a_0000_0000;
 
 /// The memory behind the bus.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Memory {
     blocks: BTreeMap<u64, Vec<u8>>,
     windows: Windows,

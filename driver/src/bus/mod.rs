@@ -33,6 +33,16 @@ impl Window {
     }
 }
 
+/// Two windows are equal if they show the same mapping, in the same way.
+impl PartialEq for Window {
+    fn eq(&self, other: &Self) -> bool {
+        let same = Arc::ptr_eq(&self.memory, &other.memory);
+        same && (self.readable, self.writable) == (other.readable, other.writable)
+    }
+}
+
+impl Eq for Window {}
+
 /// A device that reads and writes memory outside of its own allocations.
 pub trait BusMaster: Device {
     /// Puts memory on the bus. Address and size are multiples of [`WINDOW_ALIGN`], and no other memory is there: that is

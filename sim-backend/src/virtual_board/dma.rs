@@ -157,7 +157,7 @@ mod tests {
             (0, PAGE, 1),
             (0, 5 * PAGE, 0),
             (0, PAGE, 4 * PAGE),
-            (0, PAGE, u64::MAX & !(PAGE - 1)),
+            (0, PAGE, !(PAGE - 1)),
             (0u64.wrapping_sub(PAGE), PAGE, 0),
             (LOCAL_MEMORY_BASE - PAGE, 2 * PAGE, 0),
             (0, 1 << 51, 0),
