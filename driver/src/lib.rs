@@ -35,12 +35,9 @@ mod wire;
 pub use bus::{BusMaster, Window};
 pub use device::{Device, DeviceError};
 pub use engine::{Bindings, Buffer, Engine, EngineError, LoadedProgram, RunOptions, RunReport, UnitCounters};
-<<<<<<< HEAD
 pub use engine::{Closed, Expected, Failed, Identified, Identity, Poisoned};
 pub use engine::{Recovery, RecoveryCounts, RecoveryPolicy, Rung};
-=======
 pub use power_up::power_up;
->>>>>>> commands
 pub use program::{Program, ProgramError, RegionSpec, Tag};
 pub use registers::{RegisterAccess, name as register_name};
 pub use statistics::{ProgramStatistics, Statistics};

@@ -10,7 +10,7 @@
 //! 5. [`view`] draws for people; [`timeline`] and [`progress`] listen to the libraries' tracing spans.
 //!
 //! Invariants: stdout carries results only, so that it can be piped; no input makes the command panic.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod cli;
 mod cmd;
@@ -18,6 +18,7 @@ mod device;
 mod failure;
 mod flight;
 mod identity;
+mod guest;
 mod input;
 mod live;
 mod loader;

@@ -59,6 +59,11 @@ impl From<ScalesArg> for Scales {
     }
 }
 
+/// The model inside this program.
+pub fn built_in() -> anyhow::Result<QuantizedModel> {
+    Ok(QuantizedModel::from_bytes(BUILT_IN, Path::new(BUILT_IN_NAME))?)
+}
+
 /// The word for a kind of scales.
 pub fn scales_name(scales: Scales) -> &'static str {
     match scales {
@@ -94,7 +99,7 @@ impl ModelArgs {
                 return Ok(Loaded { name, model, checkpoint: Some(checkpoint) });
             }
             Source::Quantized(path) => QuantizedModel::open(&path)?,
-            Source::BuiltIn => QuantizedModel::from_bytes(BUILT_IN, Path::new(BUILT_IN_NAME))?,
+            Source::BuiltIn => built_in()?,
         };
         self.how.refuse_for_quantized(&name, model.encoder.shape.scales)?;
         Ok(Loaded { name, model, checkpoint: None })

@@ -295,6 +295,10 @@ impl BusMaster for Simulator {
         Ok(self.line())
     }
 
+    fn take_refused(&mut self) -> Option<u64> {
+        self.memory.take_refused()
+    }
+
     /// Nothing ever runs between two calls.
     fn advance(&mut self) -> Result<bool, DeviceError> {
         Ok(false)

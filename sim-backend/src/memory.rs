@@ -110,6 +110,11 @@ impl Memory {
         self.windows.unmap(address);
     }
 
+    /// The last access to what is no memory, as [`systole_driver::BusMaster::take_refused`] says.
+    pub fn take_refused(&mut self) -> Option<u64> {
+        self.windows.take_refused()
+    }
+
     /// Copies host bytes in.
     ///
     /// # Errors

@@ -66,6 +66,12 @@ pub trait BusMaster: Device {
     /// The device cannot be reached.
     fn advance(&mut self) -> Result<bool, DeviceError>;
 
+    /// Takes the address of the last access that lay in no window, if there was one since the last call. `None` also from
+    /// a device that does not know.
+    fn take_refused(&mut self) -> Option<u64> {
+        None
+    }
+
     /// False once the device has been pulled out of its slot, for good.
     fn is_plugged(&self) -> bool {
         true
@@ -84,6 +90,9 @@ impl<D: BusMaster + ?Sized> BusMaster for Box<D> {
     }
     fn advance(&mut self) -> Result<bool, DeviceError> {
         (**self).advance()
+    }
+    fn take_refused(&mut self) -> Option<u64> {
+        (**self).take_refused()
     }
     fn is_plugged(&self) -> bool {
         (**self).is_plugged()

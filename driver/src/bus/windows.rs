@@ -1,12 +1,25 @@
 //! [`Windows`]: all memory of others on one device's bus.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::Window;
 
 /// Windows by their first address; none overlaps another. An access may run from one into the next.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Windows(BTreeMap<u64, Window>);
+#[derive(Clone, Debug, Default)]
+pub struct Windows {
+    windows: BTreeMap<u64, Window>,
+    refused: Cell<Option<u64>>,
+}
+
+impl PartialEq for Windows {
+    /// What was refused does not count.
+    fn eq(&self, other: &Self) -> bool {
+        self.windows == other.windows
+    }
+}
+
+impl Eq for Windows {}
 
 /// What an access does.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,18 +31,18 @@ enum Access {
 impl Windows {
     /// Puts a window at an address.
     pub fn map(&mut self, address: u64, window: Window) {
-        self.0.insert(address, window);
+        self.windows.insert(address, window);
     }
 
     /// Takes away the window that begins at an address, if one does.
     pub fn unmap(&mut self, address: u64) {
-        self.0.remove(&address);
+        self.windows.remove(&address);
     }
 
     /// Copies bytes out; false, with nothing copied, if one of them lies in no window that may be read.
     #[must_use]
     pub fn read(&self, address: u64, to: &mut [u8]) -> bool {
-        let Some(pieces) = self.pieces(address, to.len(), Access::Read) else { return false };
+        let Some(pieces) = self.all_pieces(address, to.len(), Access::Read) else { return false };
         let mut rest = to;
         pieces.into_iter().all(|piece| {
             let (head, tail) = std::mem::take(&mut rest).split_at_mut(piece.bytes);
@@ -41,7 +54,7 @@ impl Windows {
     /// Copies bytes in; false, with nothing copied, if one of them lies in no window that may be written.
     #[must_use]
     pub fn write(&self, address: u64, from: &[u8]) -> bool {
-        let Some(pieces) = self.pieces(address, from.len(), Access::Write) else { return false };
+        let Some(pieces) = self.all_pieces(address, from.len(), Access::Write) else { return false };
         let mut rest = from;
         pieces.into_iter().all(|piece| {
             let (head, tail) = rest.split_at(piece.bytes);
@@ -50,12 +63,26 @@ impl Windows {
         })
     }
 
+    /// Takes the address of the last access that was refused, if there was one since the last call.
+    pub fn take_refused(&mut self) -> Option<u64> {
+        self.refused.take()
+    }
+
+    /// As [`Windows::pieces`], and notes what is refused.
+    fn all_pieces(&self, address: u64, bytes: usize, access: Access) -> Option<Vec<Piece<'_>>> {
+        let pieces = self.pieces(address, bytes, access);
+        if pieces.is_none() {
+            self.refused.set(Some(address));
+        }
+        pieces
+    }
+
     /// Where the bytes of an access lie, in ascending order; `None` if not all may be accessed. No byte lies anywhere.
     fn pieces(&self, address: u64, bytes: usize, access: Access) -> Option<Vec<Piece<'_>>> {
         let mut pieces = Vec::new();
         let (mut at, mut left) = (address, bytes);
         loop {
-            let (base, window) = self.0.range(..=at).next_back()?;
+            let (base, window) = self.windows.range(..=at).next_back()?;
             let allowed = if access == Access::Read { window.readable } else { window.writable };
             let offset = at - base;
             let room = window.bytes().checked_sub(offset).filter(|room| *room > 0 && allowed)?;
@@ -110,6 +137,7 @@ mod tests {
                 "{address:#x}"
             );
         }
+        assert_eq!((windows.take_refused(), windows.take_refused()), (Some(u64::MAX), None));
         assert!(windows.read(3 * PAGE - 1, &mut back[..1]) && back[0] == 0, "a refused write leaves nothing behind");
         windows.unmap(2 * PAGE);
         assert!(!windows.read(2 * PAGE - 100, &mut back) && windows.read(2 * PAGE - 100, &mut half));

@@ -2,6 +2,7 @@
 //! nothing is said by colour alone.
 
 pub mod embeddings;
+pub mod guest;
 pub mod program;
 pub mod similarity;
 pub mod table;

@@ -321,6 +321,10 @@ impl<D: BusMaster> BusMaster for Faulty<D> {
         Ok(self.device.advance()? || late)
     }
 
+    fn take_refused(&mut self) -> Option<u64> {
+        self.device.take_refused()
+    }
+
     fn is_plugged(&self) -> bool {
         self.link != Link::Unplugged
     }

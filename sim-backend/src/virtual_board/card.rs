@@ -8,7 +8,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 use systole_driver::memory::SharedMapping;
 use systole_driver::{BusMaster, DeviceError, Window};
-use systole_isa::pci::{LOCAL_MEMORY_BASE, MEMORY_BAR, MSIX_BAR, REGISTER_BAR};
+use systole_isa::pci::{LOCAL_MEMORY_BASE, MEMORY_BAR, MSIX_BAR, REGISTER_BAR, VECTORS};
 use systole_isa::register::WINDOW_BYTES;
 
 use super::Error;
@@ -31,6 +31,10 @@ pub struct Card {
     local: Option<LocalMemory>,
     /// Kept as written. VFIO hosts mask vectors themselves and say by other means where they lead.
     msix_table: Vec<u8>,
+    /// There is MSI-X.
+    vectors: bool,
+    /// What the card may not reach is tried on the host all the same.
+    reports: bool,
     lost: bool,
 }
 
@@ -71,13 +75,45 @@ impl Card {
         }
         Ok(Self {
             device,
-            config: ConfigSpace::new((memory != 0).then_some(memory)),
+            config: ConfigSpace::new((memory != 0).then_some(memory), true),
             interrupts: Interrupts::default(),
             dma: Dma::default(),
             local,
             msix_table: vec![0; MSIX_BAR_BYTES as usize],
+            vectors: true,
+            reports: false,
             lost: false,
         })
+    }
+
+    /// The same card without MSI-X: its interrupt pin is all.
+    #[must_use]
+    pub fn without_vectors(mut self) -> Self {
+        self.vectors = false;
+        self.config = self.fresh_config();
+        self
+    }
+
+    /// The same card, which tells its host of every access outside of what the host mapped, by a command to read there:
+    /// QEMU's IOMMU refuses it and reports a fault to the guest. Not every host takes commands.
+    #[must_use]
+    pub fn with_fault_reports(mut self) -> Self {
+        self.reports = true;
+        self
+    }
+
+    /// Where the card tried to reach what is not mapped, if the host is to know.
+    pub(super) fn take_refused(&mut self) -> Option<u64> {
+        self.device.take_refused().filter(|_| self.reports)
+    }
+
+    fn fresh_config(&self) -> ConfigSpace {
+        ConfigSpace::new(self.local.as_ref().map(|local| local.memory.size() as u64), self.vectors)
+    }
+
+    /// Vectors of MSI-X.
+    pub(super) fn vectors(&self) -> u32 {
+        if self.vectors { VECTORS.into() } else { 0 }
     }
 
     /// Bytes of a VFIO region; 0 where there is none.
@@ -86,7 +122,7 @@ impl Card {
             CONFIG_REGION => CONFIG_BYTES as u64,
             bar if bar == REGISTER_BAR as u32 => WINDOW_BYTES.into(),
             bar if bar == MEMORY_BAR as u32 => self.local.as_ref().map_or(0, |local| local.memory.size() as u64),
-            bar if bar == MSIX_BAR as u32 => MSIX_BAR_BYTES.into(),
+            bar if bar == MSIX_BAR as u32 && self.vectors => MSIX_BAR_BYTES.into(),
             _ => 0,
         }
     }
@@ -184,7 +220,7 @@ impl Card {
     /// Everything is as after power-up, but for what the host mapped, its event descriptors, and the bytes in memory.
     pub(super) fn reset(&mut self) {
         tracing::debug!("function level reset");
-        self.config = ConfigSpace::new(self.local.as_ref().map(|local| local.memory.size() as u64));
+        self.config = self.fresh_config();
         self.msix_table.fill(0);
         self.dma.enable(&mut *self.device, false);
         self.on_device(|device| device.reset_link());

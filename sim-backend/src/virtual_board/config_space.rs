@@ -47,8 +47,9 @@ pub(super) struct ConfigSpace {
 }
 
 impl ConfigSpace {
-    /// As after power-up. `memory` is the size of the card's own memory, a power of two of at least a page.
-    pub fn new(memory: Option<u64>) -> Self {
+    /// As after power-up. `memory` is the size of the card's own memory, a power of two of at least a page; without
+    /// `vectors` there is no MSI-X, and the interrupt pin is all.
+    pub fn new(memory: Option<u64>, vectors: bool) -> Self {
         let mut space = Self { bytes: [0; CONFIG_BYTES], writable: [0; CONFIG_BYTES] };
         space.put(0x00, &VENDOR_ID.to_le_bytes());
         space.put(0x02, &DEVICE_ID.to_le_bytes());
@@ -63,7 +64,9 @@ impl ConfigSpace {
             // 64 bits, prefetchable.
             space.bar(MEMORY_BAR, bytes, 0b1100);
         }
-        space.bar(MSIX_BAR, MSIX_BAR_BYTES.into(), 0);
+        if vectors {
+            space.bar(MSIX_BAR, MSIX_BAR_BYTES.into(), 0);
+        }
         space.put(0x2c, &VENDOR_ID.to_le_bytes());
         space.put(0x2e, &DEVICE_ID.to_le_bytes());
         space.put(CAPABILITIES, &[POWER as u8]);
@@ -76,18 +79,20 @@ impl ConfigSpace {
         space.allow(POWER + 4, &[0b11]);
 
         // Version 2, endpoint; role-based error reporting, function level reset; a link of one lane at 2.5 GT/s.
-        space.put(EXPRESS, &[0x10, MSIX as u8, 0x02, 0x00]);
+        space.put(EXPRESS, &[0x10, if vectors { MSIX as u8 } else { 0 }, 0x02, 0x00]);
         space.put(EXPRESS + 4, &(1u32 << 15 | 1 << 28).to_le_bytes());
         space.allow(DEVICE_CONTROL, &[0xff, 0x7f]);
         space.put(EXPRESS + 12, &(1u32 | 1 << 4).to_le_bytes());
         space.put(EXPRESS + 18, &(1u16 | 1 << 4).to_le_bytes());
 
-        space.put(MSIX, &[0x11, 0]);
-        space.put(MSIX + 2, &(VECTORS - 1).to_le_bytes());
-        // Enable and function mask.
-        space.allow(MSIX + 3, &[0xc0]);
-        space.put(MSIX + 4, &(MSIX_BAR as u32).to_le_bytes());
-        space.put(MSIX + 8, &(MSIX_BAR as u32 | PENDING_OFFSET).to_le_bytes());
+        if vectors {
+            space.put(MSIX, &[0x11, 0]);
+            space.put(MSIX + 2, &(VECTORS - 1).to_le_bytes());
+            // Enable and function mask.
+            space.allow(MSIX + 3, &[0xc0]);
+            space.put(MSIX + 4, &(MSIX_BAR as u32).to_le_bytes());
+            space.put(MSIX + 8, &(MSIX_BAR as u32 | PENDING_OFFSET).to_le_bytes());
+        }
         space
     }
 
@@ -162,18 +167,18 @@ mod tests {
 
     #[test]
     fn a_host_finds_the_size_of_every_bar() {
-        let mut space = ConfigSpace::new(Some(64 << 20));
+        let mut space = ConfigSpace::new(Some(64 << 20), true);
         assert_eq!(space.write(BARS as u64, &[0xff; 24]), Some(Effect::Nothing));
         let found = [0, 1, 2, 3, 4, 5].map(|bar| u32::from_le_bytes(read(&space, BARS + 4 * bar)));
         assert_eq!(found, [0xffff_f000, 0, 0xfc00_000c, 0xffff_ffff, 0xffff_f000, 0]);
-        let mut without = ConfigSpace::new(None);
+        let mut without = ConfigSpace::new(None, true);
         assert_eq!(without.write(BARS as u64 + 8, &[0xff; 8]), Some(Effect::Nothing));
         assert_eq!(read::<8>(&without, BARS + 8), [0; 8]);
     }
 
     #[test]
     fn the_capabilities_are_one_list() {
-        let space = ConfigSpace::new(None);
+        let space = ConfigSpace::new(None, true);
         assert_eq!(read::<1>(&space, STATUS)[0] & 1 << 4, 1 << 4);
         let mut found = Vec::new();
         let mut at = read::<1>(&space, CAPABILITIES)[0];
@@ -186,8 +191,17 @@ mod tests {
     }
 
     #[test]
+    fn without_vectors_there_is_no_msix() {
+        let mut space = ConfigSpace::new(None, false);
+        assert_eq!(read::<2>(&space, EXPRESS), [0x10, 0], "the last capability");
+        assert_eq!(space.write(BARS as u64 + 4 * MSIX_BAR as u64, &[0xff; 4]), Some(Effect::Nothing));
+        assert_eq!(read::<4>(&space, BARS + 4 * MSIX_BAR), [0; 4]);
+        assert_eq!(read::<1>(&space, INTERRUPT_LINE + 1), [1]);
+    }
+
+    #[test]
     fn only_what_is_writable_changes() {
-        let fresh = ConfigSpace::new(Some(4096));
+        let fresh = ConfigSpace::new(Some(4096), true);
         for ones in [0xff, 0x00] {
             let mut space = fresh.clone();
             let effect = space.write(0, &[ones; CONFIG_BYTES]);
@@ -203,7 +217,7 @@ mod tests {
 
     #[test]
     fn the_interrupt_shows_in_the_status() {
-        let space = ConfigSpace::new(None);
+        let space = ConfigSpace::new(None, true);
         for (start, len) in [(6u64, 1), (4, 4), (0, 64), (6, 2)] {
             let mut bytes = vec![0; len];
             assert!(space.read(start, &mut bytes, true));
@@ -215,7 +229,7 @@ mod tests {
 
     #[test]
     fn what_leaves_the_space_is_refused() {
-        let mut space = ConfigSpace::new(None);
+        let mut space = ConfigSpace::new(None, true);
         for (offset, len) in [(4096, 1), (4095, 2), (u64::MAX, 1), (0, 4097)] {
             assert!(!space.read(offset, &mut vec![0; len], true));
             assert_eq!(space.write(offset, &vec![0; len]), None);

@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use systole_isa::pci::VECTORS;
 
 use super::card::Card;
 use super::dma::Range;
 use super::wire::{
     DeviceInfo, DmaMap, DmaUnmap, IrqInfo, MAX_DESCRIPTORS, MAX_TRANSFER, Message, RegionAccess, RegionInfo, SetIrqs,
-    SparseArea, Version, connection,
+    SparseArea, Version, command_to_read, connection,
 };
 use super::{Error, MAX_MAPPINGS};
 
@@ -32,6 +31,7 @@ mod command {
     pub const DEVICE_SET_IRQS: u16 = 8;
     pub const REGION_READ: u16 = 9;
     pub const REGION_WRITE: u16 = 10;
+    pub const DMA_READ: u16 = 11;
     pub const DEVICE_RESET: u16 = 13;
 }
 
@@ -105,22 +105,35 @@ fn converse(card: &mut Card, stream: &UnixStream) -> Result<Ended, Error> {
         // The card's clock runs while the host is silent, and the host is heard while it runs.
         if !is_readable(stream, busy)? {
             busy = card.advance();
+            report(card, stream)?;
             continue;
         }
         let Some(message) = Message::receive(stream)? else { return Ok(Ended::Disconnected) };
+        if message.is_reply() {
+            // To a report, from a host that answers even what wants no answer.
+            continue;
+        }
         let answer = answer(card, &message);
         tracing::trace!(command = message.header.command, refused = ?answer.as_ref().err(), "answered");
         // Whatever it was, it may have given the card something to do.
         busy = true;
-        if message.is_silent() {
-            continue;
-        }
         match answer {
+            _ if message.is_silent() => {}
             Ok(answer) => message.reply(stream, Ok(&answer.body), answer.file)?,
             Err(errno) => message.reply(stream, Err(errno), None)?,
         }
+        report(card, stream)?;
     }
     Ok(Ended::Unplugged)
+}
+
+/// Has the host try what the card was refused, so that its IOMMU sees it too. The host's answer is not waited for: the
+/// host may be waiting for ours.
+fn report(card: &mut Card, stream: &UnixStream) -> Result<(), Error> {
+    match card.take_refused() {
+        Some(address) => command_to_read(stream, command::DMA_READ, address, 4),
+        None => Ok(()),
+    }
 }
 
 /// Waits for the host, or just looks.
@@ -177,7 +190,7 @@ fn answer<'a>(card: &'a mut Card, message: &Message) -> Result<Answer<'a>, Errno
             Ok(bytemuck::bytes_of(&info).into())
         }
         command::DEVICE_GET_REGION_INFO => region_info(card, message),
-        command::DEVICE_GET_IRQ_INFO => irq_info(message),
+        command::DEVICE_GET_IRQ_INFO => irq_info(card, message),
         command::DEVICE_SET_IRQS => set_irqs(card, message),
         command::REGION_READ => {
             let (access, _) = message.parse::<RegionAccess>()?;
@@ -244,11 +257,11 @@ fn region_info<'a>(card: &'a Card, message: &Message) -> Result<Answer<'a>, Errn
     Ok(Answer { body: [bytemuck::bytes_of(&info), bytemuck::bytes_of(&area)].concat(), file: Some(file) })
 }
 
-fn irq_info<'a>(message: &Message) -> Result<Answer<'a>, Errno> {
+fn irq_info<'a>(card: &Card, message: &Message) -> Result<Answer<'a>, Errno> {
     let (asked, _) = message.parse::<IrqInfo>()?;
     let (flags, count) = match asked.index {
         INTX => (IRQ_EVENTFD | IRQ_MASKABLE | IRQ_AUTOMASKED, 1),
-        MSIX => (IRQ_EVENTFD, VECTORS.into()),
+        MSIX if card.vectors() > 0 => (IRQ_EVENTFD, card.vectors()),
         index if index < IRQS => (0, 0),
         _ => return Err(Errno::INVAL),
     };
@@ -258,7 +271,8 @@ fn irq_info<'a>(message: &Message) -> Result<Answer<'a>, Errno> {
 fn set_irqs<'a>(card: &mut Card, message: &Message) -> Result<Answer<'a>, Errno> {
     let (set, _) = message.parse::<SetIrqs>()?;
     let count = match set.index {
-        INTX | MSIX => 1,
+        INTX => 1,
+        MSIX => card.vectors(),
         index if index < IRQS => 0,
         _ => return Err(Errno::INVAL),
     };

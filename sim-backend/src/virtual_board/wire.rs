@@ -23,6 +23,8 @@ pub(super) const MAX_DESCRIPTORS: usize = 8;
 /// Longest message: a transfer, and what is around it.
 const MAX_MESSAGE: usize = MAX_TRANSFER as usize + 4096;
 
+/// `Header::flags`: the kind of message.
+const KIND: u32 = 0xf;
 /// `Header::flags`: this is a reply.
 const REPLY: u32 = 1;
 /// `Header::flags`: no reply is wanted.
@@ -59,6 +61,8 @@ layouts! {
     SetIrqs 20 { argsz: u32, flags: u32, index: u32, start: u32, count: u32 }
     /// Body of REGION_READ and REGION_WRITE, before the data.
     RegionAccess 16 { offset: u64, region: u32, count: u32 }
+    /// Body of DMA_READ.
+    DmaAccess 16 { address: u64, count: u64 }
 }
 
 /// A command of the host's.
@@ -105,6 +109,11 @@ impl Message {
         Ok((bytemuck::pod_read_unaligned(head), rest))
     }
 
+    /// An answer of the host's.
+    pub const fn is_reply(&self) -> bool {
+        self.header.flags & KIND == REPLY
+    }
+
     /// The host wants no answer.
     pub const fn is_silent(&self) -> bool {
         self.header.flags & NO_REPLY != 0
@@ -135,6 +144,18 @@ impl Message {
         };
         (&*stream).write_all(&bytes[sent..]).map_err(connection("write"))
     }
+}
+
+/// Has the host read memory, and say nothing of it.
+///
+/// # Errors
+/// The connection broke.
+pub(super) fn command_to_read(stream: &UnixStream, command: u16, address: u64, count: u64) -> Result<(), Error> {
+    let bytes = (size_of::<Header>() + size_of::<DmaAccess>()) as u32;
+    let header = Header { id: 0, command, bytes, flags: NO_REPLY, error: 0 };
+    let body = DmaAccess { address, count };
+    let message = [bytemuck::bytes_of(&header), bytemuck::bytes_of(&body)].concat();
+    (&*stream).write_all(&message).map_err(connection("write"))
 }
 
 /// Receives some bytes and the descriptors that came with them.

@@ -1,8 +1,12 @@
 //! `systole virtual-board`: the accelerator as a PCI card of a virtual machine.
 
+mod guest;
 mod serve;
+mod test;
 
 use std::process::ExitCode;
+
+use anyhow::bail;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,15 +22,29 @@ have an IOMMU. In the guest, `systole probe` finds the card, and `systole run --
 
 /// Serve the accelerator as a PCI card to a virtual machine
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
 pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
     #[command(flatten)]
-    serve: serve::Args,
+    serve: Option<serve::Args>,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    Test(test::Args),
+    #[command(hide = true)]
+    Guest(guest::Args),
 }
 
 impl Args {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        self.serve.run()
+        match (self.action, self.serve) {
+            (Some(Action::Test(args)), _) => args.run(),
+            (Some(Action::Guest(args)), _) => args.run(),
+            (None, Some(serve)) => serve.run(),
+            (None, None) => bail!("nothing to serve on; name a socket with --socket, or try the driver with `test`"),
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use anyhow::anyhow;
+use clap::ValueEnum;
 use systole_bitgen::verilated;
 use systole_driver::BusMaster;
 use systole_isa::{HwConfig, config};
@@ -35,6 +36,14 @@ pub struct Args {
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(0..=65_536))]
     memory: u32,
 
+    /// How the card interrupts: msi-x, which has a pin as well, or pin, which has nothing else
+    #[arg(long, value_enum, default_value_t = Interrupt::MsiX)]
+    interrupt: Interrupt,
+
+    /// Tell the host of every access outside of what it mapped: QEMU passes it on to the guest as a fault of the IOMMU
+    #[arg(long)]
+    report_faults: bool,
+
     /// Have the card misbehave, such as seed=7,rate=0.01,kinds=all or stuck-busy@3
     #[arg(long, value_name = "SPEC")]
     faults: Option<FaultPlan>,
@@ -42,6 +51,13 @@ pub struct Args {
     /// Serve one virtual machine after the other, until interrupted
     #[arg(long)]
     keep: bool,
+}
+
+/// How a card interrupts.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Interrupt {
+    MsiX,
+    Pin,
 }
 
 impl Args {
@@ -59,6 +75,12 @@ impl Args {
             }
         };
         let mut card = Card::new(device, u64::from(self.memory) << 20)?;
+        if self.interrupt == Interrupt::Pin {
+            card = card.without_vectors();
+        }
+        if self.report_faults {
+            card = card.with_fault_reports();
+        }
         let socket = Socket::bind(&self.socket)?;
         let path = self.socket.clone();
         ctrlc::set_handler(move || {

@@ -1,0 +1,84 @@
+//! The proof that an IOMMU stands between card and memory: a program that reads where nothing is mapped comes back with an
+//! error, and the kernel has seen the IOMMU refuse it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::{Duration, Instant};
+
+use anyhow::{anyhow, bail};
+use rustix::fs::OFlags;
+use systole_conformance::host::{Host, INPUT, encoded, end, fault};
+use systole_driver::Device;
+use systole_isa::Cause;
+use systole_isa::instruction::{Format, Load, Memory};
+
+/// An address that every IOMMU can translate, and where the driver maps nothing: it begins at the lowest addresses.
+const NOWHERE: u64 = 0x45_6789_a000;
+
+/// Has the card read there. `address` is that of the card on PCI.
+pub fn provoke(device: Box<dyn Device + Send>, address: &str, patience: Duration) -> anyhow::Result<()> {
+    let mut log = KernelLog::from_now()?;
+    let mut host = Host::new(device, 4, patience);
+    let cols = host.config.n as u16;
+    host.regions[usize::from(INPUT)].base = NOWHERE;
+    let load = Load {
+        memory: Memory::Spad,
+        format: Format::I8,
+        region: INPUT,
+        dst: 0,
+        dst_stride: 1,
+        offset: 0,
+        pitch: 64,
+        rows: 1,
+        cols,
+    };
+    let completion = host.run(&[encoded(load, 0, 0), end()]);
+    match fault(&completion) {
+        Some(fault) if fault.cause == Cause::Bus => {}
+        other => bail!("the card read where nothing is mapped, and its completion says {other:?}"),
+    }
+    // `0000:00:04.0` without the domain.
+    let card = address.split_once(':').map_or(address, |(_, rest)| rest);
+    let wanted = [format!("[{card}]"), format!("{NOWHERE:#x}")];
+    let found = log.wait(patience.min(Duration::from_secs(20)), |line| {
+        line.contains("DMAR") && wanted.iter().all(|part| line.contains(part))
+    })?;
+    found.then_some(()).ok_or_else(|| anyhow!("the kernel reports no fault of the IOMMU at {NOWHERE:#x}"))
+}
+
+/// The kernel's messages.
+struct KernelLog {
+    file: File,
+}
+
+impl KernelLog {
+    /// Those that come from now on.
+    fn from_now() -> anyhow::Result<Self> {
+        let flags = OFlags::NONBLOCK.bits() as i32;
+        let mut file = OpenOptions::new().read(true).custom_flags(flags).open("/dev/kmsg")?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Self { file })
+    }
+
+    /// Waits for a message.
+    fn wait(&mut self, patience: Duration, wanted: impl Fn(&str) -> bool) -> anyhow::Result<bool> {
+        let started = Instant::now();
+        let mut record = [0; 8192];
+        loop {
+            match self.file.read(&mut record) {
+                Ok(length) if wanted(&String::from_utf8_lossy(&record[..length])) => return Ok(true),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if started.elapsed() > patience {
+                        return Ok(false);
+                    }
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                // Records were overwritten before they were read.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+                Err(error) => return Err(anyhow!("read /dev/kmsg: {error}")),
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! `systole virtual-board test`: a guest in which all pass, one in which not all do, and what is refused before any.
+//!
+//! `cargo test --workspace --test guest -- --ignored --nocapture` shows the tables.
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use support::{Ended, command, systole};
+
+/// Cases of the conformance suite, and the built-in model.
+const CASES: usize = systole_conformance::CASES.len() + 1;
+/// What needs no fixture, and whether an IOMMU is tried as well.
+const TRANSPORTS: [(&str, usize); 7] = [
+    ("vfio", CASES + 1),
+    ("vfio-intx", CASES + 1),
+    ("vfio-card-memory", CASES),
+    ("uio", CASES),
+    ("uio-maps", CASES),
+    ("resource", CASES),
+    ("resource-card-memory", CASES),
+];
+
+/// Runs the command, which may download; shows what it prints.
+fn run(arguments: &[&str]) -> Ended {
+    let output = command().args(["virtual-board", "test"]).args(arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let ended = Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) };
+    println!("{}{}", ended.stdout, ended.stderr);
+    ended
+}
+
+/// The numbers of passed and failed cases in the table.
+fn counts(table: &str, transport: &str) -> (usize, usize) {
+    let line = table.lines().find(|line| line.split_whitespace().next() == Some(transport));
+    let numbers: Vec<usize> = line.unwrap().split_whitespace().skip(1).take(2).map(|n| n.parse().unwrap()).collect();
+    (numbers[0], numbers[1])
+}
+
+#[test]
+#[ignore = "needs QEMU, fetched by name"]
+fn in_a_guest_every_case_passes_over_every_transport() {
+    let table = run(&[]).ok();
+    for (transport, cases) in TRANSPORTS {
+        assert_eq!(counts(&table, transport), (cases, 0), "{transport}");
+    }
+}
+
+#[test]
+#[ignore = "needs QEMU, fetched by name"]
+fn in_a_guest_every_case_passes_on_a_part_of_the_chip() {
+    // It takes its kernel from what the first run fetches.
+    run(&["--transports", "resource"]).ok();
+    let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guest/zynq/build");
+    let output = Command::new(build).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let module = String::from_utf8(output.stdout).unwrap();
+    let table = run(&["--transports", "mem,uio-platform", "--fixture", module.trim_end()]).ok();
+    for transport in ["mem", "uio-platform"] {
+        assert_eq!(counts(&table, transport), (CASES, 0), "{transport}");
+    }
+}
+
+#[test]
+#[ignore = "needs QEMU, fetched by name"]
+fn in_a_guest_a_card_that_misbehaves_is_found_out() {
+    let ended = run(&["--transports", "resource", "--faults", "bus-error@5", "--json"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(report["passed"], false);
+    let tally = &report["verdict"]["trials"]["resource"];
+    let failed = tally["failed"].as_array().unwrap().len();
+    assert!(failed > 0 && tally["passed"].as_u64() == Some((CASES - failed) as u64), "{tally}");
+    let console = ended.stderr.split_whitespace().find(|word| word.ends_with("console.log")).unwrap();
+    assert!(ended.stderr.contains(&format!("{failed} of {CASES} cases failed; QEMU ended with 35 instead of 33")));
+    let directory = Path::new(console).parent().unwrap();
+    assert!(std::fs::read_to_string(console).unwrap().contains("@systole {\"is\":\"closing\""));
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn what_cannot_be_tried_is_refused() {
+    let refused = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = command();
+        command.args(["virtual-board", "test"]).args(arguments);
+        for name in ["SYSTOLE_QEMU", "SYSTOLE_KERNEL", "SYSTOLE_MODULES", "SYSTOLE_DEBIAN"] {
+            command.env_remove(name);
+        }
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }.refused()
+    };
+    assert_eq!(
+        refused(&["--transports", "vfio,mem"], &[]),
+        "mem needs a module that shows the card as a part of the chip; name it with --fixture"
+    );
+    assert_eq!(refused(&[], &[("SYSTOLE_QEMU", "/no/qemu")]), "SYSTOLE_QEMU: there is no /no/qemu");
+    assert_eq!(
+        refused(&[], &[("SYSTOLE_KERNEL", "/dev/null")]),
+        "set both SYSTOLE_KERNEL and SYSTOLE_MODULES, or none: modules fit one kernel only"
+    );
+    let empty = tempfile::tempdir().unwrap();
+    let path = empty.path().to_str().unwrap();
+    let error = refused(&[], &[("PATH", path), ("SYSTOLE_CACHE", path)]);
+    assert_eq!(
+        error,
+        "there is no apt-get to fetch QEMU and a kernel with; install QEMU 10.1 or later with vfio-user-pci and set \
+         SYSTOLE_QEMU to its qemu-system-x86_64, SYSTOLE_KERNEL to a kernel image, SYSTOLE_MODULES to its directory below \
+         /lib/modules"
+    );
+    let all = [("SYSTOLE_QEMU", "/bin/true"), ("SYSTOLE_KERNEL", "/dev/null"), ("SYSTOLE_MODULES", path)];
+    assert_eq!(refused(&[], &all), "/bin/true has no device vfio-user-pci; set SYSTOLE_QEMU to QEMU 10.1 or later");
+}
+
+#[test]
+fn the_guests_part_runs_in_a_guest_only() {
+    assert_eq!(
+        systole(["virtual-board", "guest", "--transports", "vfio"]).refused(),
+        "this is for the guest of `systole virtual-board test`, where it is the first process"
+    );
+    let unknown = systole(["virtual-board", "test", "--transports", "pci"]);
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.stderr.contains("no such transport; choose from vfio, vfio-card-memory"), "{}", unknown.stderr);
+}
