@@ -237,7 +237,7 @@ fn a_card_that_is_pulled_out_leaves_its_host() {
     let program = self_test::verified(&N8).unwrap();
     self_test::run(&mut engine, &program).unwrap();
     let error = self_test::run(&mut engine, &program).unwrap_err();
-    assert!(matches!(error, EngineError::Device(_) | EngineError::Unusable), "{error}");
+    assert!(matches!(error, EngineError::Device(_) | EngineError::Poisoned), "{error}");
     let mut host = Host::new(faulty("unplug@1"), DMA);
     // The doorbell's answer may or may not come through.
     let _ = host.write(register::SQ_TAIL.offset, 1);
