@@ -1,7 +1,7 @@
 //! Two devices side by side, and the first operation in which they differ.
 //!
 //! 1. [`CrossCheck`] runs each request on the board and on a reference, usually the simulator, and compares.
-//! 2. When outputs differ, [`locate`] bisects the program: `probe` cuts it after an instruction, in program order, and
+//! 2. When outputs differ, `locate` bisects the program: `probe` cuts it after an instruction, in program order, and
 //!    stores all that was written on chip until there. Semaphores only order instructions forward, so no such prefix
 //!    deadlocks, and it is verified like every program.
 //!
