@@ -66,7 +66,7 @@ fn in_a_guest_every_case_passes_over_every_transport() {
 #[test]
 #[ignore = "needs QEMU, fetched by name"]
 fn in_a_guest_a_card_that_misbehaves_is_found_out() {
-    let ended = run(&["--transports", "resource", "--faults", "bus-error@5", "--json"]);
+    let ended = run(&["--transports", "resource", "--faults", "rate=1,kinds=bus-error", "--json"]);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     let report: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(report["passed"], false);

@@ -77,7 +77,7 @@ mod tests {
     fn failures_are_quoted_and_hangs_are_ended() {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("log");
-        let mut shell = |script: &str, deadline| run(Command::new("sh").args(["-c", script]), &log, deadline);
+        let shell = |script: &str, deadline| run(Command::new("sh").args(["-c", script]), &log, deadline);
         shell("echo fine", 100 * SOON).unwrap();
         let error = shell("echo first; echo the reason >&2; exit 3", 100 * SOON).unwrap_err().to_string();
         assert!(error.contains("sh failed with exit status: 3") && error.ends_with("first; the reason"), "{error}");
