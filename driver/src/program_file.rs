@@ -18,6 +18,7 @@
 use systole_isa::{ABI_HASH, HwConfig, INSTRUCTION_BYTES, REGIONS};
 
 use crate::verifier::MAX_INSTRUCTIONS;
+use crate::wire::{Malformed, Reader, fnv1a, put_text};
 use crate::{Program, ProgramError, RegionSpec, Tag};
 
 const MAGIC: [u8; 8] = *b"SYSTPROG";
@@ -62,120 +63,84 @@ impl Program {
     /// # Errors
     /// The bytes are no program file, or one of another version, contract or configuration, or damaged.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ProgramError> {
-        let mut reader = Reader { bytes, at: 0 };
         if bytes.get(..MAGIC.len()) != Some(&MAGIC) {
             return Err(ProgramError::NotAProgram);
         }
-        reader.at = MAGIC.len();
+        let mut reader = Reader::new(bytes, MAGIC.len());
         let version = reader.u32()?;
         if version != VERSION {
             return Err(ProgramError::FormatVersion { found: version, supported: VERSION });
         }
-        let end = bytes.len().saturating_sub(CHECKSUM_BYTES).max(reader.at);
-        let (body, stored) = (&bytes[..end], Reader { bytes, at: end }.u64()?);
+        let end = bytes.len().saturating_sub(CHECKSUM_BYTES).max(reader.at());
+        let (body, stored) = (&bytes[..end], Reader::new(bytes, end).u64()?);
         let computed = fnv1a(body);
         if stored != computed {
             return Err(ProgramError::Checksum { stored, computed });
         }
-        reader.bytes = body;
+        let mut reader = Reader::new(body, reader.at());
         let abi_hash = reader.u64()?;
         if abi_hash != ABI_HASH {
             return Err(ProgramError::ForeignAbi { program: abi_hash, driver: ABI_HASH });
         }
-        let program = reader.program(abi_hash)?;
-        match body.len() - reader.at {
+        let program = program(&mut reader, abi_hash)?;
+        match reader.left() {
             0 => Ok(program),
             bytes => Err(ProgramError::Trailing { bytes }),
         }
     }
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn program(&mut self, abi_hash: u64) -> Result<Program, ProgramError> {
-        let name = self.text()?;
-        let config = HwConfig::by_name(name).ok_or_else(|| ProgramError::UnknownConfig { name: name.into() })?;
-        let (tokens, batch) = (self.u32()?, self.u32()?);
-        let mut regions: [RegionSpec; REGIONS] = Default::default();
-        for (index, region) in regions.iter_mut().enumerate() {
-            *region = self.region(index)?;
+impl From<Malformed> for ProgramError {
+    fn from(malformed: Malformed) -> Self {
+        match malformed {
+            Malformed::Truncated { offset, wanted, available } => Self::Truncated { offset, wanted, available },
+            Malformed::Text { offset } => Self::Text { offset },
         }
-        // A tag takes at least 8 bytes here, so a false count cannot ask for more memory than the file's own.
-        let count = self.count("tags", MAX_TAGS, 8)?;
-        let mut tags = Vec::with_capacity(count);
-        for _ in 0..count {
-            tags.push(self.tag()?);
-        }
-        let count = self.count("instructions", MAX_INSTRUCTIONS, INSTRUCTION_BYTES)?;
-        let (code, _) = self.take(count * INSTRUCTION_BYTES)?.as_chunks::<INSTRUCTION_BYTES>();
-        Ok(Program { config, abi_hash, tokens, batch, code: code.to_vec(), regions, tags })
-    }
-
-    fn region(&mut self, region: usize) -> Result<RegionSpec, ProgramError> {
-        let (name, size) = (self.text()?.to_owned(), self.u32()?);
-        let flags = self.take(1)?[0];
-        if flags & !(WRITABLE | INITIALISED) != 0 {
-            return Err(ProgramError::RegionFlags { region, flags });
-        }
-        Ok(RegionSpec { name, size, writable: flags & WRITABLE != 0, initialised: flags & INITIALISED != 0 })
-    }
-
-    fn tag(&mut self) -> Result<Tag, ProgramError> {
-        let layer = match self.u32()? {
-            NO_LAYER => None,
-            layer => Some(u16::try_from(layer).map_err(|_| ProgramError::Layer { layer })?),
-        };
-        Ok(Tag { layer, op: self.text()?.to_owned() })
-    }
-
-    /// A number of elements of at least `bytes` bytes each, at most `max`.
-    fn count(&mut self, what: &'static str, max: usize, bytes: usize) -> Result<usize, ProgramError> {
-        let count = self.u32()? as usize;
-        if count > max {
-            return Err(ProgramError::TooMany { what, count, max });
-        }
-        let (wanted, available) = (count * bytes, self.bytes.len() - self.at);
-        if wanted > available { Err(ProgramError::Truncated { offset: self.at, wanted, available }) } else { Ok(count) }
-    }
-
-    fn text(&mut self) -> Result<&'a str, ProgramError> {
-        let length = self.u32()? as usize;
-        let offset = self.at;
-        std::str::from_utf8(self.take(length)?).map_err(|_| ProgramError::Text { offset })
-    }
-
-    fn u32(&mut self) -> Result<u32, ProgramError> {
-        Ok(u32::from_le_bytes(self.array()?))
-    }
-
-    fn u64(&mut self) -> Result<u64, ProgramError> {
-        Ok(u64::from_le_bytes(self.array()?))
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], ProgramError> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
-        Ok(array)
-    }
-
-    fn take(&mut self, wanted: usize) -> Result<&'a [u8], ProgramError> {
-        let rest = &self.bytes[self.at..];
-        let truncated = ProgramError::Truncated { offset: self.at, wanted, available: rest.len() };
-        let (taken, _) = rest.split_at_checked(wanted).ok_or(truncated)?;
-        self.at += wanted;
-        Ok(taken)
     }
 }
 
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    out.extend((text.len() as u32).to_le_bytes());
-    out.extend(text.as_bytes());
+fn program(reader: &mut Reader<'_>, abi_hash: u64) -> Result<Program, ProgramError> {
+    let name = reader.text()?;
+    let config = HwConfig::by_name(name).ok_or_else(|| ProgramError::UnknownConfig { name: name.into() })?;
+    let (tokens, batch) = (reader.u32()?, reader.u32()?);
+    let mut regions: [RegionSpec; REGIONS] = Default::default();
+    for (index, spec) in regions.iter_mut().enumerate() {
+        *spec = region(reader, index)?;
+    }
+    // A tag takes at least 8 bytes here.
+    let count = count(reader, "tags", MAX_TAGS, 8)?;
+    let mut tags = Vec::with_capacity(count);
+    for _ in 0..count {
+        tags.push(tag(reader)?);
+    }
+    let count = self::count(reader, "instructions", MAX_INSTRUCTIONS, INSTRUCTION_BYTES)?;
+    let (code, _) = reader.take(count * INSTRUCTION_BYTES)?.as_chunks::<INSTRUCTION_BYTES>();
+    Ok(Program { config, abi_hash, tokens, batch, code: code.to_vec(), regions, tags })
 }
 
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3))
+fn region(reader: &mut Reader<'_>, region: usize) -> Result<RegionSpec, ProgramError> {
+    let (name, size) = (reader.text()?.to_owned(), reader.u32()?);
+    let flags = reader.u8()?;
+    if flags & !(WRITABLE | INITIALISED) != 0 {
+        return Err(ProgramError::RegionFlags { region, flags });
+    }
+    Ok(RegionSpec { name, size, writable: flags & WRITABLE != 0, initialised: flags & INITIALISED != 0 })
+}
+
+fn tag(reader: &mut Reader<'_>) -> Result<Tag, ProgramError> {
+    let layer = match reader.u32()? {
+        NO_LAYER => None,
+        layer => Some(u16::try_from(layer).map_err(|_| ProgramError::Layer { layer })?),
+    };
+    Ok(Tag { layer, op: reader.text()?.to_owned() })
+}
+
+/// A number of elements of at least `bytes` bytes each, at most `max`.
+fn count(reader: &mut Reader<'_>, what: &'static str, max: usize, bytes: usize) -> Result<usize, ProgramError> {
+    let count = reader.u32()? as usize;
+    if count > max {
+        return Err(ProgramError::TooMany { what, count, max });
+    }
+    reader.expect(count, bytes)?;
+    Ok(count)
 }

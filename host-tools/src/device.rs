@@ -6,48 +6,130 @@ use std::time::Duration;
 
 use systole_bitgen::verilated;
 use systole_driver::Device;
+use systole_driver::transport::{self, Kernel, Location};
 use systole_isa::{HwConfig, config};
 
+use crate::identity::Identity;
 use crate::verilated_args::VerilatedArgs;
 
-/// An executor and its configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What `--device` takes, for the help of every command that has it.
+pub const HELP: &str = "\
+The executor: sim (the functional simulator, as n16), sim:n8, sim:n16 or sim:n32; rtl:n8, rtl:n16 or rtl:n32 (the \
+SystemVerilog, compiled by Verilator: the same results, slowly, with cycles); a board as pci:0000:00:04.0, uio:0 or \
+mem:0x40000000, with ,dma=host, ,dma=local or ,dma=udmabuf0 to choose the memory; or auto, a board if one answers, else sim";
+
+/// An executor.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceSpec {
+    /// A board if one answers, else the simulator.
+    Auto,
     /// The functional simulator of this process.
     Sim(&'static HwConfig),
     /// The SystemVerilog, compiled by Verilator.
     Rtl(&'static HwConfig),
+    /// A board of this machine.
+    Board(Location),
+}
+
+/// An executor that is ready to be used.
+pub struct Opened {
+    /// It.
+    pub device: Box<dyn Device + Send>,
+    /// What it is; never [`DeviceSpec::Auto`].
+    pub spec: DeviceSpec,
+    /// Its configuration; that of a board is known only now.
+    pub config: &'static HwConfig,
+    /// Why it was taken, where that was not asked for by name.
+    pub why: Option<String>,
+}
+
+impl Opened {
+    /// Says on stderr what `auto` took, and why: results stay alone on stdout.
+    pub fn tell(&self) {
+        if let Some(why) = &self.why {
+            crate::output::note(&format!("device {}: {why}", self.spec));
+        }
+    }
 }
 
 impl DeviceSpec {
-    /// Every one that can be named.
+    /// The simulator that is used unless something else is asked for.
+    pub const DEFAULT: Self = Self::Sim(&config::N16);
+
+    /// Every one that is always there.
     fn all() -> impl Iterator<Item = Self> {
         config::NAMED.map(Self::Sim).into_iter().chain(config::NAMED.map(Self::Rtl))
     }
 
-    /// Makes the device; that of the RTL is translated and compiled first, unless it was before.
-    pub fn open(self, rtl: &VerilatedArgs) -> anyhow::Result<Box<dyn Device + Send>> {
+    /// Opens the device; that of the RTL is translated and compiled first, unless it was before.
+    pub fn open(&self, rtl: &VerilatedArgs) -> anyhow::Result<Opened> {
+        let opened = |device, config| Opened { device, spec: self.clone(), config, why: None };
         match self {
-            Self::Sim(config) => Ok(Box::new(systole_sim::Simulator::new(config))),
-            Self::Rtl(config) => Ok(verilated::open(config, &rtl.options())?),
+            Self::Auto => auto(&kernel()),
+            Self::Sim(config) => Ok(opened(Box::new(systole_sim::Simulator::new(config)), config)),
+            Self::Rtl(config) => Ok(opened(verilated::open(config, &rtl.options())?, config)),
+            Self::Board(location) => {
+                let mut device = transport::open_on(&kernel(), location, transport::Options::default())?;
+                let config = Identity::read(&mut *device)?.usable()?;
+                Ok(opened(device, config))
+            }
         }
     }
 
-    /// The configuration to compile for.
-    pub fn config(self) -> &'static HwConfig {
+    /// The configuration to compile for. A board is asked.
+    pub fn config(&self) -> anyhow::Result<&'static HwConfig> {
         match self {
-            Self::Sim(config) | Self::Rtl(config) => config,
+            Self::Sim(config) | Self::Rtl(config) => Ok(config),
+            Self::Auto | Self::Board(_) => Ok(self.open(&VerilatedArgs::default())?.config),
         }
     }
 
     /// Longest time for a submission. The RTL runs some hundred thousand cycles a second, so that a batch of long texts
     /// may take hours; a program that hangs is found by the design itself.
-    pub fn deadline(self) -> Duration {
+    pub fn deadline(&self) -> Duration {
         const MINUTE: Duration = Duration::from_secs(60);
         match self {
-            Self::Sim(_) => 10 * MINUTE,
+            Self::Auto | Self::Sim(_) | Self::Board(_) => 10 * MINUTE,
             Self::Rtl(_) => 24 * 60 * MINUTE,
         }
+    }
+}
+
+/// The kernel whose devices are used; SYSTOLE_SYSROOT names another root than / for its files.
+pub fn kernel() -> Kernel {
+    match std::env::var_os("SYSTOLE_SYSROOT").filter(|root| !root.is_empty()) {
+        Some(root) => Kernel::under(root.as_ref()),
+        None => Kernel::host(),
+    }
+}
+
+/// The first board that answers, else the simulator.
+fn auto(kernel: &Kernel) -> anyhow::Result<Opened> {
+    let mut why_not = Vec::new();
+    for candidate in transport::probe(kernel) {
+        let location = candidate.location;
+        let tried = transport::open_on(kernel, &location, transport::Options::default()).map_err(anyhow::Error::from);
+        let tried = tried.and_then(|mut device| {
+            let identity = Identity::read(&mut *device)?;
+            Ok((device, identity.usable()?, identity))
+        });
+        match tried {
+            Ok((device, config, identity)) => {
+                let why = Some(format!("it answers as {identity}"));
+                return Ok(Opened { device, spec: DeviceSpec::Board(location), config, why });
+            }
+            Err(error) => why_not.push(format!("{location}: {error}")),
+        }
+    }
+    let why = if why_not.is_empty() { "there is no board".to_owned() } else { why_not.join("; ") };
+    let mut opened = DeviceSpec::DEFAULT.open(&VerilatedArgs::default())?;
+    opened.why = Some(format!("{why}; `systole doctor` says what is missing"));
+    Ok(opened)
+}
+
+impl Default for DeviceSpec {
+    fn default() -> Self {
+        Self::DEFAULT
     }
 }
 
@@ -57,12 +139,21 @@ impl FromStr for DeviceSpec {
     fn from_str(text: &str) -> Result<Self, String> {
         let known = || {
             let names: Vec<String> = Self::all().map(|d| d.to_string()).collect();
-            format!("no such device; choose sim (that is {}) or one of {}", Self::Sim(&config::N16), names.join(", "))
+            format!(
+                "no such device; choose sim (that is {}) or one of {}, a board as pci:0000:00:04.0, uio:0 or mem:0x40000000, or \
+                 auto",
+                Self::DEFAULT,
+                names.join(", ")
+            )
         };
         match text.split_once(':') {
-            None if text == "sim" => Ok(Self::Sim(&config::N16)),
+            None if text == "sim" => Ok(Self::DEFAULT),
+            None if text == "auto" => Ok(Self::Auto),
             Some(("sim", name)) => HwConfig::by_name(name).map(Self::Sim).ok_or_else(known),
             Some(("rtl", name)) => HwConfig::by_name(name).map(Self::Rtl).ok_or_else(known),
+            Some(("pci" | "uio" | "mem", _)) => {
+                text.parse().map(Self::Board).map_err(|e: transport::ParseLocationError| e.to_string())
+            }
             _ => Err(known()),
         }
     }
@@ -71,16 +162,33 @@ impl FromStr for DeviceSpec {
 impl fmt::Display for DeviceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Auto => f.write_str("auto"),
             Self::Sim(config) => write!(f, "sim:{}", config.name),
             Self::Rtl(config) => write!(f, "rtl:{}", config.name),
+            Self::Board(location) => write!(f, "{location}"),
         }
     }
+}
+
+/// `--device` of commands that only talk to the device, with the options of the RTL at their defaults.
+#[derive(clap::Args, Clone, Debug)]
+pub struct DeviceArg {
+    #[arg(long, short, default_value = "sim", value_name = "DEVICE", help = HELP)]
+    pub device: DeviceSpec,
 }
 
 /// Parses `--config`.
 pub fn parse_config(name: &str) -> Result<&'static HwConfig, String> {
     let known = config::NAMED.map(|c| c.name).join(", ");
     HwConfig::by_name(name).ok_or_else(|| format!("no such configuration; choose one of {known}"))
+}
+
+/// An executor of this process, for what cannot be done on a board.
+pub fn parse_executor(text: &str) -> Result<DeviceSpec, String> {
+    match text.parse()? {
+        spec @ (DeviceSpec::Sim(_) | DeviceSpec::Rtl(_)) => Ok(spec),
+        _ => Err("only sim and rtl have their memory where a recording has it; choose one of these".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -96,13 +204,30 @@ mod tests {
     }
 
     #[test]
+    fn boards_are_named_as_the_driver_names_them() {
+        for text in ["auto", "pci:0000:00:04.0", "uio:0", "mem:0x40000000,dma=udmabuf0"] {
+            assert_eq!(text.parse::<DeviceSpec>().unwrap().to_string(), text);
+        }
+        assert!("pci:x".parse::<DeviceSpec>().unwrap_err().contains("`pci:x` names no board"));
+    }
+
+    #[test]
     fn others_are_refused_with_the_choice() {
         for wrong in ["", "sim:", "sim:n7", "SIM", "rtl", "rtl:n7", "board:n8", "sim:n8:x"] {
             let error = wrong.parse::<DeviceSpec>().unwrap_err();
             assert_eq!(
                 error,
-                "no such device; choose sim (that is sim:n16) or one of sim:n8, sim:n16, sim:n32, rtl:n8, rtl:n16, rtl:n32"
+                "no such device; choose sim (that is sim:n16) or one of sim:n8, sim:n16, sim:n32, rtl:n8, rtl:n16, rtl:n32, a \
+                 board as pci:0000:00:04.0, uio:0 or mem:0x40000000, or auto"
             );
         }
+    }
+
+    #[test]
+    fn auto_without_a_board_takes_the_simulator_and_says_why() {
+        let empty = tempfile::tempdir().unwrap();
+        let opened = auto(&Kernel::under(empty.path())).unwrap();
+        assert_eq!(opened.spec, DeviceSpec::DEFAULT);
+        assert_eq!(opened.why.as_deref(), Some("there is no board; `systole doctor` says what is missing"));
     }
 }

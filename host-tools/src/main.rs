@@ -5,7 +5,9 @@
 //! 1. [`cli`] declares the subcommands, one file each in [`cmd`].
 //! 2. [`failure`] turns whatever goes wrong into one line on stderr and an exit code.
 //! 3. [`model`], [`device`] and [`input`] turn arguments into what a session takes.
-//! 4. [`view`] draws for people; [`timeline`] and [`progress`] listen to the libraries' tracing spans.
+//! 4. [`watch`] and [`live`] look at boards, [`validate`] tests devices, [`loader`] loads bitstreams,
+//!    [`flight`] keeps what the flight recorder has.
+//! 5. [`view`] draws for people; [`timeline`] and [`progress`] listen to the libraries' tracing spans.
 //!
 //! Invariants: stdout carries results only, so that it can be piped; no input makes the command panic.
 #![deny(unsafe_code)]
@@ -14,15 +16,21 @@ mod cli;
 mod cmd;
 mod device;
 mod failure;
+mod flight;
+mod identity;
 mod guest;
 mod input;
+mod live;
+mod loader;
 mod logging;
 mod model;
 mod output;
 mod progress;
 mod timeline;
+mod validate;
 mod verilated_args;
 mod view;
+mod watch;
 
 use clap::Parser;
 

@@ -15,7 +15,7 @@ const BUILT_IN: &[u8] = include_bytes!("../models/small.systole");
 pub const BUILT_IN_NAME: &str = "the built-in model";
 
 /// Which model, and how to quantize it if it is not yet.
-#[derive(clap::Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 pub struct ModelArgs {
     /// A checkpoint directory, a model id of the Hugging Face hub, or a file of `systole quantize`
     ///
@@ -30,7 +30,7 @@ pub struct ModelArgs {
 }
 
 /// How to quantize.
-#[derive(clap::Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 pub struct QuantizeArgs {
     /// Activation scales: from calibration (fast), or found per token at run time (accurate) [default: static]
     #[arg(long, value_enum)]

@@ -32,6 +32,12 @@ impl Output {
     }
 }
 
+/// One line on standard error that is no error: what was chosen and why.
+pub fn note(message: &str) {
+    // Nobody is left to tell when stderr is gone.
+    let _ = writeln!(std::io::stderr(), "{}", plain(message));
+}
+
 /// Fails if a file at `path` surely cannot be written: better now than after minutes of work.
 pub fn check_writable(path: &Path) -> anyhow::Result<()> {
     let directory = match path.parent() {

@@ -43,11 +43,15 @@ pub struct VerilatedArgs {
 
 impl VerilatedArgs {
     /// Refuses what the device cannot do, before anything that takes time.
-    pub fn check(&self, device: DeviceSpec) -> anyhow::Result<()> {
+    pub fn check(&self, device: &DeviceSpec) -> anyhow::Result<()> {
         match device {
             DeviceSpec::Sim(config) => {
                 let Some(option) = self.given() else { return Ok(()) };
                 bail!("{option} is for the RTL, and {device} has no timing; choose --device rtl:{}", config.name)
+            }
+            DeviceSpec::Auto | DeviceSpec::Board(_) => {
+                let Some(option) = self.given() else { return Ok(()) };
+                bail!("{option} is for the RTL, and {device} has memory of its own; choose --device rtl:n8")
             }
             DeviceSpec::Rtl(_) => {
                 Verilator::find()?;

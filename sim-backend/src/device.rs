@@ -10,6 +10,7 @@ use crate::rings::Rings;
 use crate::sequencer::Sequencer;
 use crate::trace::{Tracer, nanoseconds};
 use std::time::{Duration, Instant};
+use systole_driver::recorder::Placement;
 use systole_driver::{BusMaster, Device, DeviceError, Window};
 use systole_isa::register::{self, WINDOW_BYTES};
 use systole_isa::ring::{Completion, SUBMIT_INTERRUPT, Submission};
@@ -301,5 +302,11 @@ impl BusMaster for Simulator {
     /// Nothing ever runs between two calls.
     fn advance(&mut self) -> Result<bool, DeviceError> {
         Ok(false)
+    }
+}
+
+impl Placement for Simulator {
+    fn allocate_at(&mut self, address: u64, bytes: u64) -> Result<(), DeviceError> {
+        self.memory.allocate_at(address, bytes)
     }
 }

@@ -69,6 +69,27 @@ impl Memory {
         Ok(address)
     }
 
+    /// Reserves `bytes` zeroed bytes at `address`.
+    ///
+    /// # Errors
+    /// As [`Memory::allocate`], or [`DeviceError::MemoryRange`] when the range touches another allocation or wraps.
+    pub fn allocate_at(&mut self, address: u64, bytes: u64) -> Result<(), DeviceError> {
+        let before = self.blocks.range(..=address).next_back().map(|(base, block)| base + block.len() as u64);
+        let after = self.blocks.range(address..).next().map(|(base, _)| *base);
+        let end = address.checked_add(bytes).and_then(|e| e.checked_add(GUARD + ALIGN));
+        let free = end.is_some_and(|end| {
+            before.is_none_or(|b| b <= address) && after.is_none_or(|a| a > address && end - GUARD - ALIGN <= a)
+        });
+        let Some(end) = end.filter(|_| free) else {
+            return Err(DeviceError::MemoryRange { address, bytes });
+        };
+        let next = self.next.max(end / ALIGN * ALIGN);
+        self.next = address;
+        let allocated = self.allocate(bytes).map(|_| ());
+        self.next = next;
+        allocated
+    }
+
     /// Gives back the allocation that begins at `address`.
     ///
     /// # Errors

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use systole_driver::verify;
+use systole_bitgen::bitstream::self_test;
+use systole_driver::recorder::{Limits, Recorded};
+use systole_driver::{Engine, verify};
 use systole_isa::config::{N8, N32};
 use systole_runtime::compile::compile;
 use systole_runtime::quantize::Scales;
+use systole_sim::Simulator;
 use systole_tests::random::{MINIATURE, checkpoint, safetensors, texts};
 use systole_tests::{models, random};
 
@@ -31,6 +34,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 write("instruction", &format!("{name}_{}_{index}", config.name), code)?;
             }
         }
+    }
+    // One from the start, and one that begins in the second turn of the rings.
+    for (name, events, runs) in [("whole", 1000, 1), ("window", 40, 20)] {
+        let limits = Limits { events, ..Limits::default() };
+        let (device, recorder) = Recorded::new(Box::new(Simulator::new(&N8)), "sim:n8", limits);
+        let mut engine = Engine::open(Box::new(device))?;
+        for _ in 0..runs {
+            self_test::run(&mut engine, &self_test::verified(&N8)?)?;
+        }
+        let file = recorder.recording("a seed").to_bytes();
+        write("recording", name, &file[..file.len() - 8])?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use super::memory::Allocations;
 use super::{Error, Model, Options};
 use std::time::{Duration, Instant};
 use systole_driver::bus::{BusMaster, Window, Windows};
+use systole_driver::recorder::Placement;
 use systole_driver::{Device, DeviceError};
 use systole_isa::HwConfig;
 use systole_isa::access::Space;
@@ -168,5 +169,13 @@ impl BusMaster for RtlDevice {
     fn advance(&mut self) -> Result<bool, DeviceError> {
         self.handle.advance(SLICE).map_err(stopped)?;
         Ok(self.read(register::STATUS.offset)? & STATUS_RUNNING != 0)
+    }
+}
+
+impl Placement for RtlDevice {
+    fn allocate_at(&mut self, address: u64, bytes: u64) -> Result<(), DeviceError> {
+        self.memory.allocate_at(address, bytes)?;
+        self.handle.map(address, bytes);
+        Ok(())
     }
 }

@@ -42,6 +42,24 @@ impl Allocations {
         Ok(address)
     }
 
+    /// Reserves a given range.
+    pub fn allocate_at(&mut self, address: u64, bytes: u64) -> Result<(), DeviceError> {
+        let before = self.blocks.range(..=address).next_back().map(|(base, size)| base + size);
+        let after = self.blocks.range(address..).next().map(|(base, _)| *base);
+        let end = address.checked_add(bytes).and_then(|e| e.checked_add(GUARD + ALIGN));
+        let free = end.is_some_and(|end| {
+            before.is_none_or(|b| b <= address) && after.is_none_or(|a| a > address && end - GUARD - ALIGN <= a)
+        });
+        let Some(end) = end.filter(|_| free) else {
+            return Err(DeviceError::MemoryRange { address, bytes });
+        };
+        let next = self.next.max(end / ALIGN * ALIGN);
+        self.next = address;
+        let allocated = self.allocate(bytes).map(|_| ());
+        self.next = next;
+        allocated
+    }
+
     /// Gives a range back.
     pub fn release(&mut self, address: u64) -> Result<(), DeviceError> {
         let bytes = self.blocks.remove(&address).ok_or(DeviceError::MemoryRange { address, bytes: 0 })?;

@@ -18,7 +18,8 @@ use crate::DeviceError;
 pub(super) struct SysfsControl {
     card: Function,
     config: Config,
-    /// It was switched on here and is to be switched off again.
+    /// It was switched on here and is to be switched off again. Nobody serves its interrupt pin, which must stay silent:
+    /// it may share its line with others.
     enabled: bool,
 }
 
@@ -32,9 +33,12 @@ impl SysfsControl {
     pub fn switch_on(card: Function, config: Config) -> Result<Self, DeviceError> {
         card.enable(true)?;
         let control = Self { card, config, enabled: true };
-        // Nobody would serve its pin, which devices of others may share.
-        control.command(MEMORY | INTX_DISABLE, 0)?;
+        control.answer()?;
         Ok(control)
+    }
+
+    fn answer(&self) -> Result<(), DeviceError> {
+        self.command(if self.enabled { MEMORY | INTX_DISABLE } else { MEMORY }, 0)
     }
 
     fn command(&self, set: u16, clear: u16) -> Result<(), DeviceError> {
@@ -46,7 +50,7 @@ impl SysfsControl {
 impl Control for SysfsControl {
     fn reset(&mut self) -> Result<(), DeviceError> {
         self.card.reset()?;
-        self.command(MEMORY, 0)
+        self.answer()
     }
 
     fn connect(&mut self) -> Result<(), DeviceError> {

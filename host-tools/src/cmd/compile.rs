@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, short, value_name = "NAME", value_parser = parse_config)]
     config: Option<&'static HwConfig>,
 
-    /// The device to compile for, instead of a configuration: sim, sim:n8, sim:n16 or sim:n32
+    /// The device to compile for, instead of a configuration: sim, sim:n8, rtl:n16, or a board, which is asked
     #[arg(long, short, value_name = "DEVICE", conflicts_with = "config")]
     device: Option<DeviceSpec>,
 
@@ -59,7 +59,8 @@ impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         logging::install(None)?;
         check_writable(&self.output)?;
-        let config = self.config.or(self.device.map(DeviceSpec::config)).unwrap_or(&config::N16);
+        let device = self.device.as_ref().map(DeviceSpec::config).transpose()?;
+        let config = self.config.or(device).unwrap_or(&config::N16);
         let loaded = self.model.load()?;
         let program = systole_runtime::compile::compile(&loaded.model.encoder, config, self.tokens, self.batch)?;
         let program = systole_driver::verify(program).map_err(systole_runtime::Error::from)?;

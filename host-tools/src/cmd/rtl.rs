@@ -126,8 +126,8 @@ fn lint(out: &mut Output, one: Option<&HwConfig>, kept: Option<&Path>, json: boo
 fn sim(out: &mut Output, config: &'static HwConfig, rtl: &VerilatedArgs, json: bool) -> anyhow::Result<bool> {
     let program = self_test::verified(config).map_err(|e| anyhow!("the self-test program is refused: {e}"))?;
     let device = DeviceSpec::Rtl(config);
-    rtl.check(device)?;
-    let mut rtl = Engine::open(device.open(rtl)?)?;
+    rtl.check(&device)?;
+    let mut rtl = Engine::open(device.open(rtl)?.device)?;
     let mut simulator = Engine::open(Box::new(systole_sim::Simulator::new(config)))?;
     let (got, report) = self_test::run(&mut rtl, &program)?;
     let (expected, _) = self_test::run(&mut simulator, &program)?;

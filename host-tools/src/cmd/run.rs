@@ -10,11 +10,13 @@ use clap::ValueEnum;
 use systole_runtime::Session;
 use systole_runtime::checkpoint::{CheckpointError, Encoding};
 
-use crate::device::DeviceSpec;
+use crate::device::{self, DeviceSpec};
 use crate::failure::{self, CHECK_FAILED};
+use crate::flight::Flight;
 use crate::input::{self, Text};
 use crate::logging;
 use crate::model::{Loaded, ModelArgs};
+use crate::output::check_writable;
 use crate::timeline::Timeline;
 use crate::verilated_args::VerilatedArgs;
 use passage::Passage;
@@ -43,6 +45,7 @@ Examples:
   systole run -m ./my-checkpoint --check fp32  what does INT8 cost? also with --scales dynamic
   systole run --trace run.json                 then open run.json in https://ui.perfetto.dev
   systole run --device rtl:n8 --text \"one cat\"   on the SystemVerilog, compiled by Verilator
+  systole run --device auto --record run.rec   on a board if there is one; then `systole replay run.rec`
 
 --input reads plain lines, or, if the first line begins with `{`, JSON Lines with a `text` each.
 --json writes one object a text: {\"text\": ..., \"tokens\": ..., \"embedding\": [...]}.";
@@ -54,9 +57,7 @@ pub struct Args {
     #[command(flatten)]
     model: ModelArgs,
 
-    /// The executor: sim (the functional simulator, as n16), sim:n8, sim:n16 or sim:n32; rtl:n8, rtl:n16 or rtl:n32 (the
-    /// SystemVerilog, compiled by Verilator: the same results, slowly, with cycles)
-    #[arg(long, short, default_value = "sim", value_name = "DEVICE")]
+    #[arg(long, short, default_value = "sim", value_name = "DEVICE", help = device::HELP)]
     device: DeviceSpec,
 
     /// A text; give it several times for several texts
@@ -86,6 +87,10 @@ pub struct Args {
     /// Write a timeline of host and device for Perfetto or chrome://tracing
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+
+    /// Write the last calls between host and device, for `systole replay`; without it, only a failure leaves a recording
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 
     /// Compare with the checkpoint in fp32; exit code 1 if a cosine is below the bound
     #[arg(long, value_enum, value_name = "REFERENCE")]
@@ -123,7 +128,8 @@ impl Args {
         logging::install(timeline.clone())?;
         // Files come first: a mistyped name should not cost a quantization.
         let texts = self.texts()?;
-        self.rtl.check(self.device)?;
+        self.rtl.check(&self.device)?;
+        self.record.as_deref().map(check_writable).transpose()?;
         let trace_file = self.trace.as_ref().map(create).transpose()?;
         let loaded = self.model.load()?;
         let reference = self.check.map(|Reference::Fp32| check::Fp32::new(&loaded, self.reference.as_deref()));
@@ -131,12 +137,18 @@ impl Args {
         let encodings = self.encode(&loaded, &texts)?;
 
         let Loaded { name, model, .. } = loaded;
-        let session = Session::new(model, self.device.open(&self.rtl)?)?;
-        let verdict = Passage::new(&self, session, reference).run(&name, &texts, &encodings)?;
+        let opened = self.device.open(&self.rtl)?;
+        opened.tell();
+        let spec = opened.spec;
+        let (device, flight) = Flight::begin(opened.device, &spec, self.record.clone());
+        let verdict = Session::new(model, device)
+            .map_err(anyhow::Error::from)
+            .and_then(|session| Passage::new(&self, &spec, session, reference).run(&name, &texts, &encodings));
+        let verdict = flight.end(verdict)?;
 
         if let (Some(timeline), Some((path, file))) = (timeline, trace_file) {
             timeline
-                .write(BufWriter::new(file), &self.device.to_string())
+                .write(BufWriter::new(file), &spec.to_string())
                 .map_err(|e| anyhow!("cannot write {}: {e}; check the disk", path.display()))?;
         }
         match verdict.filter(|v| v.failed > 0) {

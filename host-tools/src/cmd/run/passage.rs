@@ -8,6 +8,7 @@ use systole_runtime::{RunOptions, Session};
 
 use super::Args;
 use super::check::{Fp32, Verdict};
+use crate::device::DeviceSpec;
 use crate::input::Text;
 use crate::model;
 use crate::output::Output;
@@ -29,6 +30,7 @@ struct Line<'a> {
 /// A session, what to compare it with, and how it went so far.
 pub struct Passage<'a> {
     arguments: &'a Args,
+    device: &'a DeviceSpec,
     session: Session,
     check: Option<(Fp32, Verdict)>,
     elapsed: Duration,
@@ -36,9 +38,9 @@ pub struct Passage<'a> {
 
 impl<'a> Passage<'a> {
     /// Nothing has passed yet.
-    pub fn new(arguments: &'a Args, session: Session, reference: Option<Fp32>) -> Self {
+    pub fn new(arguments: &'a Args, device: &'a DeviceSpec, session: Session, reference: Option<Fp32>) -> Self {
         let check = reference.map(|r| (r, Verdict::new(arguments.bound)));
-        Self { arguments, session, check, elapsed: Duration::ZERO }
+        Self { arguments, device, session, check, elapsed: Duration::ZERO }
     }
 
     /// Embeds everything and prints it; gives the check's verdict, if one was asked for.
@@ -70,8 +72,9 @@ impl<'a> Passage<'a> {
     }
 
     fn embed(&mut self, texts: &[Text], encodings: &[Encoding]) -> anyhow::Result<Vec<Row>> {
-        let Args { batch, trace, device, .. } = self.arguments;
-        let options = RunOptions { batch: (*batch).into(), trace: trace.is_some(), deadline: device.deadline() };
+        let Args { batch, trace, .. } = self.arguments;
+        let deadline = self.device.deadline();
+        let options = RunOptions { batch: (*batch).into(), trace: trace.is_some(), deadline };
         let start = Instant::now();
         let embeddings = self.session.embed(encodings, &options)?;
         self.elapsed += start.elapsed();
@@ -93,7 +96,7 @@ impl<'a> Passage<'a> {
         let shape = self.session.model().encoder.shape;
         let scales = model::scales_name(shape.scales);
         Summary {
-            device: self.arguments.device.to_string(),
+            device: self.device.to_string(),
             model: format!("{name}: {} layers x {}, INT8, {scales} scales", shape.layers, shape.hidden),
             report: self.session.report(),
             elapsed: self.elapsed,

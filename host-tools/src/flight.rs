@@ -1,0 +1,103 @@
+//! The flight recorder around a command's device: kept when asked for, and when the device fails.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::anyhow;
+use systole_bitgen::verilated::cache_directory;
+use systole_driver::Device;
+use systole_driver::recorder::{Limits, Recorded, Recorder};
+
+use crate::device::DeviceSpec;
+
+/// What is kept when a recording was asked for: a model of 250 million parameters, and its last thousand submissions.
+const ASKED: Limits = Limits { events: 1 << 16, bytes: 256 << 20 };
+
+/// A recorder, and where its recording goes.
+pub struct Flight {
+    recorder: Recorder,
+    asked: Option<PathBuf>,
+}
+
+impl Flight {
+    /// Puts a recorder around a device.
+    pub fn begin(
+        device: Box<dyn Device + Send>,
+        spec: &DeviceSpec,
+        asked: Option<PathBuf>,
+    ) -> (Box<dyn Device + Send>, Self) {
+        let limits = if asked.is_some() { ASKED } else { Limits::default() };
+        let (device, recorder) = Recorded::new(device, spec.to_string(), limits);
+        (Box::new(device), Self { recorder, asked })
+    }
+
+    /// Writes the recording if it was asked for or the device is to blame for the error, which then names the file.
+    pub fn end<T>(self, ended: anyhow::Result<T>) -> anyhow::Result<T> {
+        let reason = match &ended {
+            Ok(_) => "it was asked for".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        if let Some(path) = &self.asked {
+            self.write(path, reason)?;
+            return ended;
+        }
+        ended.map_err(|error| {
+            let of_device = matches!(error.downcast_ref(), Some(systole_runtime::Error::Engine(_)));
+            if !of_device {
+                return error;
+            }
+            match self.keep(reason) {
+                Ok(path) => anyhow!("{error}; see what happened last with `systole replay {}`", path.display()),
+                Err(unkept) => anyhow!("{error}; what happened last could not be kept: {unkept}"),
+            }
+        })
+    }
+
+    /// Writes it below the cache.
+    fn keep(&self, reason: String) -> anyhow::Result<PathBuf> {
+        let directory = cache_directory()?.join("recordings");
+        std::fs::create_dir_all(&directory).map_err(|e| anyhow!("cannot make {}: {e}", directory.display()))?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let path = directory.join(format!("{now}-{}.rec", std::process::id()));
+        self.write(&path, reason)?;
+        Ok(path)
+    }
+
+    fn write(&self, path: &Path, reason: String) -> anyhow::Result<()> {
+        std::fs::write(path, self.recorder.recording(reason).to_bytes())
+            .map_err(|e| anyhow!("cannot write {}: {e}; check the disk", path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use systole_driver::EngineError;
+    use systole_driver::recorder::Recording;
+    use systole_isa::config::N8;
+    use systole_sim::Simulator;
+
+    #[test]
+    fn a_recording_is_written_when_asked_for_or_when_the_device_fails() {
+        let directory = tempfile::tempdir().unwrap();
+        let asked = directory.path().join("a.rec");
+        let begin = |asked: Option<PathBuf>| {
+            let (mut device, flight) = Flight::begin(Box::new(Simulator::new(&N8)), &DeviceSpec::Sim(&N8), asked);
+            device.read(0).unwrap();
+            flight
+        };
+        begin(Some(asked.clone())).end(Ok(())).unwrap();
+        let recording = Recording::from_bytes(&std::fs::read(&asked).unwrap()).unwrap();
+        assert_eq!((&*recording.device, &*recording.reason, recording.events.len()), ("sim:n8", "it was asked for", 1));
+
+        let failed = asked.with_file_name("b.rec");
+        let error = systole_runtime::Error::Engine(EngineError::NotSystole { found: 7 });
+        let text = error.to_string();
+        let ended = begin(Some(failed.clone())).end::<()>(Err(error.into())).unwrap_err();
+        assert_eq!(ended.to_string(), text, "the user knows where it is");
+        assert_eq!(Recording::from_bytes(&std::fs::read(&failed).unwrap()).unwrap().reason, text);
+
+        let other = begin(None).end::<()>(Err(anyhow!("a text is too long"))).unwrap_err();
+        assert_eq!(other.to_string(), "a text is too long");
+    }
+}
