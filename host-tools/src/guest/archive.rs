@@ -80,8 +80,11 @@ impl Archive {
 mod tests {
     use super::*;
 
-    /// What a plain reader of the format finds: name, mode, device, content.
-    fn read(mut bytes: &[u8]) -> Vec<(String, u32, (u32, u32), Vec<u8>)> {
+    /// Name, mode, device, content.
+    type Entry = (String, u32, (u32, u32), Vec<u8>);
+
+    /// What a plain reader of the format finds.
+    fn read(mut bytes: &[u8]) -> Vec<Entry> {
         let mut entries = Vec::new();
         loop {
             let (header, rest) = bytes.split_at(110);
@@ -98,7 +101,7 @@ mod tests {
             }
             let start = (110 + name_size).next_multiple_of(4) - 110;
             entries.push((name, field(1), (field(9), field(10)), rest[start..start + size].to_vec()));
-            bytes = &rest[(start + size).next_multiple_of(4) + 2..];
+            bytes = &rest[(110 + start + size).next_multiple_of(4) - 110..];
         }
     }
 

@@ -59,6 +59,9 @@ impl Args {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         logging::install(None)?;
+        if cfg!(not(target_arch = "x86_64")) {
+            bail!("the guest is an x86-64 machine that runs this very program; use a systole for x86-64");
+        }
         let trials = self.trials()?;
         let parts = Parts::find()?;
         parts.emulator.check()?;
