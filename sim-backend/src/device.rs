@@ -271,10 +271,12 @@ impl Device for Simulator {
         Ok(self.line())
     }
 
+    /// Power off and on: what memory held is lost, on chip as well.
     fn reset_link(&mut self) -> Result<(), DeviceError> {
         let config = self.chip.config();
         self.registers = RegisterFile::new(config);
         self.chip = Chip::new(config);
+        self.memory.lose();
         self.phase = 1;
         self.halted = false;
         self.epoch = Instant::now();

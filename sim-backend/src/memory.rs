@@ -17,6 +17,8 @@ pub const DEFAULT_LIMIT: u64 = 4 << 30;
 const ALIGN: u64 = 64;
 /// Unmapped bytes behind every allocation, at least.
 const GUARD: u64 = 4096;
+/// What memory holds whose power was gone.
+const GARBAGE: u8 = 0xa5;
 /// First address.
 const BASE: u64 = 0x5a_0000_0000;
 
@@ -98,6 +100,11 @@ impl Memory {
         let block = self.blocks.remove(&address).ok_or(DeviceError::MemoryRange { address, bytes: 0 })?;
         self.used -= block.len() as u64;
         Ok(())
+    }
+
+    /// Loses what allocations hold, as a card does with its power; memory of others stays.
+    pub(crate) fn lose(&mut self) {
+        self.blocks.values_mut().for_each(|block| block.fill(GARBAGE));
     }
 
     /// Puts memory of somebody else at an address, as [`systole_driver::BusMaster::map`] says.
