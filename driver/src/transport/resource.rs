@@ -9,7 +9,7 @@ use super::error::{TransportError, system};
 use super::interrupt::Polling;
 use super::kernel::{Kernel, page_size};
 use super::lock::Lock;
-use super::pci::{Config, Function, MASTER, MEMORY};
+use super::pci::{Config, Function, INTX_DISABLE, MASTER, MEMORY};
 use super::window::{map, pages, registers, too_small};
 use super::{Location, physical};
 use crate::DeviceError;
@@ -32,7 +32,8 @@ impl SysfsControl {
     pub fn switch_on(card: Function, config: Config) -> Result<Self, DeviceError> {
         card.enable(true)?;
         let control = Self { card, config, enabled: true };
-        control.command(MEMORY, 0)?;
+        // Nobody would serve its pin, which devices of others may share.
+        control.command(MEMORY | INTX_DISABLE, 0)?;
         Ok(control)
     }
 
@@ -45,7 +46,8 @@ impl SysfsControl {
 impl Control for SysfsControl {
     fn reset(&mut self) -> Result<(), DeviceError> {
         self.card.reset()?;
-        self.command(MEMORY, 0)
+        // The pin stays as `switch_on` or the driver left it, also where a reset loses that.
+        self.command(if self.enabled { MEMORY | INTX_DISABLE } else { MEMORY }, 0)
     }
 
     fn connect(&mut self) -> Result<(), DeviceError> {
