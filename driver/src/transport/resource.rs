@@ -18,8 +18,7 @@ use crate::DeviceError;
 pub(super) struct SysfsControl {
     card: Function,
     config: Config,
-    /// It was switched on here and is to be switched off again. Nobody serves its interrupt pin, which must stay silent:
-    /// it may share its line with others.
+    /// It was switched on here and is to be switched off again.
     enabled: bool,
 }
 
@@ -33,12 +32,9 @@ impl SysfsControl {
     pub fn switch_on(card: Function, config: Config) -> Result<Self, DeviceError> {
         card.enable(true)?;
         let control = Self { card, config, enabled: true };
-        control.answer()?;
+        // Nobody would serve its pin, which devices of others may share.
+        control.command(MEMORY | INTX_DISABLE, 0)?;
         Ok(control)
-    }
-
-    fn answer(&self) -> Result<(), DeviceError> {
-        self.command(if self.enabled { MEMORY | INTX_DISABLE } else { MEMORY }, 0)
     }
 
     fn command(&self, set: u16, clear: u16) -> Result<(), DeviceError> {
@@ -50,7 +46,8 @@ impl SysfsControl {
 impl Control for SysfsControl {
     fn reset(&mut self) -> Result<(), DeviceError> {
         self.card.reset()?;
-        self.answer()
+        // The pin stays as `switch_on` or the driver left it, also where a reset loses that.
+        self.command(if self.enabled { MEMORY | INTX_DISABLE } else { MEMORY }, 0)
     }
 
     fn connect(&mut self) -> Result<(), DeviceError> {
