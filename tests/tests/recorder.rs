@@ -147,18 +147,20 @@ fn what_depends_on_time_or_build_is_not_compared() {
     assert_eq!(replay(&recording, &mut Simulator::new(&N8), &quick()).unwrap().difference, None);
 }
 
-/// A device whose completions are never seen after the first ones.
+/// A device that takes the first doorbells, and of the later ones only the number.
 struct Silent {
     inner: Simulator,
     left: u32,
+    tail: u32,
 }
 
 impl Device for Silent {
     fn read(&mut self, offset: u32) -> Result<u32, DeviceError> {
-        self.inner.read(offset)
+        if offset == register::SQ_TAIL.offset { Ok(self.tail) } else { self.inner.read(offset) }
     }
     fn write(&mut self, offset: u32, value: u32) -> Result<(), DeviceError> {
         if offset == register::SQ_TAIL.offset {
+            self.tail = value;
             let Some(left) = self.left.checked_sub(1) else { return Ok(()) };
             self.left = left;
         }
@@ -186,14 +188,14 @@ impl Device for Silent {
 fn a_completion_that_never_came_is_found_and_polling_takes_little_room() {
     let model = model();
     let texts: Vec<_> = TEXTS.iter().map(|t| model.encode(t, None).unwrap()).collect();
-    let device = Silent { inner: Simulator::new(&N8), left: 2 };
+    let device = Silent { inner: Simulator::new(&N8), left: 2, tail: 0 };
     let (device, recorder) = Recorded::new(Box::new(device), "sim:n8", ALL);
     let mut session = Session::new(model, Box::new(device)).unwrap();
     let options = RunOptions { batch: 1, deadline: Duration::from_millis(200), ..RunOptions::default() };
     let error = session.embed(&texts, &options).unwrap_err();
     let recording = recorder.recording(error.to_string());
     let polls = recording.events.iter().map(|e| e.times).max();
-    assert!(polls > Some(10), "{polls:?} looks alike are one event");
+    assert!(polls > Some(4), "{polls:?} looks alike are one event");
     let outcome = replay(&recording, &mut Simulator::new(&N8), &quick()).unwrap();
     let difference = outcome.difference.unwrap();
     assert!(matches!(difference.finding, Finding::NeverCompleted { found } if found.id == 3), "{difference}");
@@ -208,7 +210,7 @@ fn what_cannot_be_replayed_says_why() {
     };
     let little = recorded(Limits { bytes: 10_000, ..ALL }, 1);
     assert!(matches!(little.gap, Some(Gap::Memory { limit: 10_000, .. })), "{:?}", little.gap);
-    assert!(little.events.len() > 40, "the events are kept without their bytes");
+    assert!(little.events.len() > 20, "the events are kept without their bytes");
     assert!(little.events.iter().all(|e| !matches!(&e.action, Action::CopyTo { bytes: Payload::Whole(_), .. })));
     let text = refusal(&little, &N8, &quick());
     assert!(text.contains("bytes to device memory, and the recorder keeps 10000; raise its limit"), "{text}");
