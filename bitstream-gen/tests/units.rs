@@ -13,7 +13,7 @@ use systole_isa::instruction::*;
 use systole_isa::numerics::{Param, RowEntry};
 use systole_isa::{HwConfig, access, config};
 use systole_sim::{Chip, Memory as Dram, Regions, reference};
-use verilator::Bench;
+use verilator::{Bench, Blocks};
 
 /// Cheap random numbers for whole memories (SplitMix64).
 fn splitmix(state: &mut u64) -> u64 {
@@ -198,6 +198,16 @@ fn units_of_n8_equal_the_reference() {
     check(&mut bench, &config::N8, 1000, "map", map(8).prop_map(|m| vec![m]));
     check(&mut bench, &config::N8, 400, "row", row().prop_map(|r| vec![r]));
     check(&mut bench, &config::N8, 300, "gemm beside map", (gemm(8), map(8)).prop_map(apart));
+}
+
+/// The only primitive that a board replaces: the multiplier with the registers inside it.
+#[test]
+#[ignore = "needs Verilator 5"]
+fn units_of_n8_on_multipliers_of_ecp5_equal_the_reference() {
+    let mut bench = Bench::start_with("systole_core", "units", &config::N8, Blocks::Ecp5);
+    check(&mut bench, &config::N8, 100, "gemm", gemm(8).prop_map(|g| vec![g]));
+    check(&mut bench, &config::N8, 100, "gemm behind gemm", chain(8));
+    check(&mut bench, &config::N8, 300, "map", map(8).prop_map(|m| vec![m]));
 }
 
 #[test]

@@ -9,7 +9,7 @@
 module systole_block_memory
   import systole_cfg_pkg::*;
 #(
-  parameter int unsigned Bytes = 65536,
+  parameter int unsigned Bytes = 16384,
   localparam int unsigned Words = Bytes / BusBytes,
   localparam int unsigned Aw = $clog2(Words),
   localparam int unsigned Shift = $clog2(BusBytes)

@@ -50,7 +50,9 @@ module systole_engine
   output logic                     start_o,
   output logic                     clr_o,
   output submission_t              submission_o,
-  output region_t [NumRegions-1:0] regions_o,
+  output logic                     regions_we_o,   // a beat of the region table
+  output logic [7:0]               regions_beat_o,
+  output logic [8*BusBytes-1:0]    regions_data_o,
   input  logic                     finished_i,
   input  cause_e                   stop_cause_i,   // CauseNone while nothing is wrong
   input  unit_e                    stop_unit_i,
@@ -118,12 +120,10 @@ module systole_engine
   //////////////////////////////////////////////////////////////////////////////
 
   logic [SubmissionBeats-1:0][8*BusBytes-1:0] submission_q;
-  logic [RegionsBeats-1:0][8*BusBytes-1:0]    regions_q;
   logic                                       unused_bursts_idle, rvalid_q, rerror_q;
   logic [8*BusBytes-1:0]                      rdata_q;
 
   assign submission_o = submission_t'(submission_q);
-  assign regions_o    = regions_q;
   assign read_addr    = state_q == StCheck ? submission_o.regions : slot_addr_q;
 
   systole_bursts u_bursts (
@@ -153,6 +153,10 @@ module systole_engine
     rerror_q <= rerror_i;
   end
 
+  assign regions_we_o   = state_q == StReadRegions && rvalid_q;
+  assign regions_beat_o = beat_q;
+  assign regions_data_o = rdata_q;
+
   assign read_end = rvalid_q
                  && beat_q == (state_q == StReadSlot ? 8'(SubmissionBeats - 1) : 8'(RegionsBeats - 1));
 
@@ -166,7 +170,6 @@ module systole_engine
     end
     // The first beat ends at the bottom.
     if (state_q == StReadSlot && rvalid_q) submission_q <= {rdata_q, submission_q[SubmissionBeats-1:1]};
-    if (state_q == StReadRegions && rvalid_q) regions_q <= {rdata_q, regions_q[RegionsBeats-1:1]};
   end
 
   //////////////////////////////////////////////////////////////////////////////

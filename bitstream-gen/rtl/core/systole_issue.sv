@@ -17,7 +17,7 @@ module systole_issue
   input  logic                       rst_ni,
   input  logic                       clr_i,
   input  logic                       restart_counters_i,
-  input  logic [63:0]                cycle_i,
+  input  logic [31:0]                cycle_i,       // low half, as the stamps of trace records
   input  logic                       trace_i,
 
   input  logic                       push_valid_i,
@@ -48,8 +48,8 @@ module systole_issue
   input  logic                       trace_ready_i,
   output logic [15:0]                trace_tag_o,
   output logic [31:0]                trace_index_o,
-  output logic [63:0]                trace_start_o,
-  output logic [63:0]                trace_end_o,
+  output logic [31:0]                trace_start_o, // low halves
+  output logic [31:0]                trace_end_o,
 
   output logic [31:0]                busy_count_o,
   output logic [31:0]                wait_count_o,
@@ -62,7 +62,7 @@ module systole_issue
     logic [15:0]              tag;
     logic [NumSemaphores-1:0] post;
     logic [31:0]              index;
-    logic [63:0]              start;
+    logic [31:0]              start;   // low half
   } flight_t;
 
   logic                        next_valid, next_take, push, head_valid_q, empty_q, unused_wready;
@@ -111,7 +111,7 @@ module systole_issue
   );
 
   prim_fifo #(
-    .Width(16 + 32 + 64 + 64),
+    .Width(16 + 32 + 32 + 32),
     .Depth(Flights)
   ) u_records (
     .clk_i,

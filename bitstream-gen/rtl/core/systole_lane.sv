@@ -30,6 +30,7 @@ module systole_lane
   // The configuration is one register for all lanes otherwise, and far away; tools would join the copies if they might.
   (* keep *) logic       sub_q, scale_q, both_q, channel_q, add_q;
   (* keep *) logic [4:0] out_shift_q;
+  (* keep *) logic [1:0] out_width_q;
 
   always_ff @(posedge clk_i) begin
     sub_q       <= sub_i;
@@ -38,6 +39,7 @@ module systole_lane
     channel_q   <= channel_i;
     add_q       <= add_i;
     out_shift_q <= out_shift_i;
+    out_width_q <= out_width_i;
   end
 
   // Row stage: cycle 1 subtracts, 2 to 4 multiply, 5 to 8 shift and saturate.
@@ -54,8 +56,9 @@ module systole_lane
   end
 
   prim_mult #(
-    .AW(41),
-    .BW(18)
+    .AW        (41),
+    .BW        (18),
+    .BUnsigned (1'b1)
   ) u_row_mult (
     .clk_i,
     .a_i(centred_q),
@@ -150,7 +153,7 @@ module systole_lane
     .x_i     (33'(function_value)),
     .shift_i ({1'b0, out_shift_q}),
     .addend_i('0),
-    .width_i (out_width_i),
+    .width_i (out_width_q),
     .y_o
   );
 

@@ -18,7 +18,7 @@ module systole_load
 
   input  logic                     start_i,
   input  inst_load_t               inst_i,
-  input  region_t [NumRegions-1:0] regions_i,
+  input  region_t                  region_i,     // of inst_i.region
   output logic                     done_o,
   output logic                     stall_o,
   output cause_e                   fault_o,
@@ -52,12 +52,10 @@ module systole_load
   logic [1:0]  log_bytes;
   logic [19:0] row_bytes;
   logic [19:0] row_beats;
-  region_t     region;
 
   assign log_bytes = inst_i.format[1:0];
   assign row_bytes = 20'(inst_i.cols) << log_bytes;
   assign row_beats = (row_bytes + 20'(BusBytes - 1)) >> BusShift;
-  assign region    = regions_i[inst_i.region[2:0]];
 
   logic        start_q, check_ok_q;
   logic [19:0] row_bytes_q;
@@ -99,7 +97,7 @@ module systole_load
   always_ff @(posedge clk_i) begin
     row_bytes_q <= row_bytes;
     row_beats_q <= row_beats[16:0];
-    region_q    <= region;
+    region_q    <= region_i;
     base_q      <= region_q.base + 64'(inst_i.offset);
   end
 
@@ -273,8 +271,17 @@ module systole_load
     .level_o (unused_ahead)
   );
 
+  // Words of SPAD lie in the low part of those of ACC. PARAM is LOAD's alone to write, so that a word of records never
+  // waits: it goes there when it moves on, and what follows the others' way is its end.
+  logic [N-1:0][31:0] fifo_word;
+
+  always_comb begin
+    fifo_word = acc_word;
+    if (to_spad_q) fifo_word[N/4-1:0] = spad_word;
+  end
+
   prim_fifo #(
-    .Width(8 * N + 32 * N + $bits(param_t) * N),
+    .Width(32 * N),
     .Depth(4)
   ) u_out (
     .clk_i,
@@ -282,14 +289,16 @@ module systole_load
     .clr_i,
     .wvalid_i(push),
     .wready_o(data_ready),
-    .wdata_i ({spad_word, acc_word, param_word}),
+    .wdata_i (fifo_word),
     .rvalid_o(unused_valid),
     .rready_i(gnt),
-    .rdata_o ({spad_wdata_o, acc_wdata_o, param_wdata_o}),
+    .rdata_o (acc_wdata_o),
     .level_o (unused_level)
   );
 
-  assign gnt       = param_we_o || (spad_wreq_o && spad_wgnt_i) || (acc_wreq_o && acc_wgnt_i);
+  assign spad_wdata_o = acc_wdata_o[N/4-1:0];
+
+  assign gnt       = (out_valid_q && to_param_q) || (spad_wreq_o && spad_wgnt_i) || (acc_wreq_o && acc_wgnt_i);
   assign next_take = !out_valid_q || gnt;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -307,10 +316,11 @@ module systole_load
 
   assign spad_wreq_o   = out_valid_q && to_spad_q;
   assign acc_wreq_o    = out_valid_q && to_acc_q;
-  assign param_we_o    = out_valid_q && to_param_q;
+  assign param_we_o    = push && to_param_q;
   assign spad_waddr_o  = out_addr_q[SpadAw-1:0];
   assign acc_waddr_o   = out_addr_q[AccAw-1:0];
-  assign param_waddr_o = out_addr_q[ParamAw-1:0];
+  assign param_waddr_o = word_addr_q[ParamAw-1:0];
+  assign param_wdata_o = param_word;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) done_o <= 1'b0;
@@ -332,6 +342,8 @@ module systole_load
 
   // Beats come only for what was asked.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) full_q |-> active_q);
+  // A word of records finds the way free.
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) full_q && to_param_q |-> fifo_ready);
   // There are never more addresses under way than words have room.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) push |-> data_ready);
 

@@ -18,7 +18,7 @@ module systole_store
 
   input  logic                     start_i,
   input  inst_store_t              inst_i,
-  input  region_t [NumRegions-1:0] regions_i,
+  input  region_t                  region_i,     // of inst_i.region
   output logic                     done_o,
   output logic                     stall_o,
   output cause_e                   fault_o,
@@ -54,13 +54,11 @@ module systole_store
   logic [19:0] row_bytes, row_beats;
   logic [15:0] words;
   logic        from_spad_q;
-  region_t     region;
 
   assign log_bytes = inst_i.format[1:0];
   assign row_bytes = 20'(inst_i.cols) << log_bytes;
   assign row_beats = (row_bytes + 20'(BusBytes - 1)) >> BusShift;
   assign words     = 16'((17'(inst_i.cols) + 17'(N - 1)) >> LaneBits);
-  assign region    = regions_i[inst_i.region[2:0]];
 
   logic        start_q, check_ok_q;
   logic [19:0] row_bytes_q;
@@ -105,7 +103,7 @@ module systole_store
     row_bytes_q <= row_bytes;
     words_q     <= words;
     row_beats_q <= row_beats[16:0];
-    region_q    <= region;
+    region_q    <= region_i;
     base_q      <= region_q.base + 64'(inst_i.offset);
   end
 
@@ -134,9 +132,8 @@ module systole_store
   logic [3:0][8*BusBytes-1:0] src_rdata, src_data;
 
   function automatic logic [15:0] saturate_16(logic signed [31:0] x);
-    if (x > 32'sd32767) return 16'h7fff;
-    if (x < -32'sd32768) return 16'h8000;
-    return x[15:0];
+    // In range if all bits from the sign's place up agree.
+    return x[31:15] == {17{x[31]}} ? x[15:0] : {x[31], {15{!x[31]}}};
   endfunction
 
   // Words wait in the FIFO as the beats that they become.

@@ -4,11 +4,15 @@
 //
 // start_i loads the block and begins; requests run ahead of the consumer by at most Depth words, so read data always
 // finds room. idle_o rises when the last request was granted.
+//
+// Late puts the FIFO into block RAM: data_o comes two cycles behind ready_i, for a consumer that knows so long ahead; a word
+// may be taken from the second cycle behind its rvalid_i on.
 
 module systole_stream #(
   parameter int unsigned Aw = 12,
   parameter int unsigned Width = 64,
-  parameter int unsigned Depth = 8
+  parameter int unsigned Depth = 8,
+  parameter bit          Late = 1'b0
 ) (
   input  logic                   clk_i,
   input  logic                   rst_ni,
@@ -78,23 +82,64 @@ module systole_stream #(
     end
   end
 
-  logic [Lw-1:0] unused_level;
+  if (Late) begin : g_block
+    logic [Lw-2:0]    wptr_q, rptr_q;
+    logic [Lw-1:0]    level_q;
+    logic [Width-1:0] word;
 
-  prim_fifo #(
-    .Width(Width),
-    .Depth(Depth)
-  ) u_fifo (
-    .clk_i,
-    .rst_ni,
-    .clr_i,
-    .wvalid_i(rvalid_i),
-    .wready_o(fifo_wready),
-    .wdata_i (rdata_i),
-    .rvalid_o(valid_o),
-    .rready_i(ready_i),
-    .rdata_o (data_o),
-    .level_o (unused_level)
-  );
+    assign fifo_wready = !level_q[Lw-1];
+
+    always_ff @(posedge clk_i or negedge rst_ni) begin
+      if (!rst_ni) begin
+        wptr_q  <= '0;
+        rptr_q  <= '0;
+        level_q <= '0;
+        valid_o <= 1'b0;
+      end else if (clr_i) begin
+        wptr_q  <= '0;
+        rptr_q  <= '0;
+        level_q <= '0;
+        valid_o <= 1'b0;
+      end else begin
+        if (rvalid_i) wptr_q <= wptr_q + 1'b1;
+        if (valid_o && ready_i) rptr_q <= rptr_q + 1'b1;
+        level_q <= level_q + Lw'(rvalid_i) - Lw'(valid_o && ready_i);
+        valid_o <= level_q > Lw'(valid_o && ready_i);
+      end
+    end
+
+    prim_ram_1r1w #(
+      .Width(Width),
+      .Depth(Depth)
+    ) u_ram (
+      .clk_i,
+      .we_i   (rvalid_i),
+      .waddr_i(wptr_q),
+      .wdata_i(rdata_i),
+      .raddr_i(rptr_q),
+      .rdata_o(word)
+    );
+
+    always_ff @(posedge clk_i) data_o <= word;
+  end else begin : g_distributed
+    logic [Lw-1:0] unused_level;
+
+    prim_fifo #(
+      .Width(Width),
+      .Depth(Depth)
+    ) u_fifo (
+      .clk_i,
+      .rst_ni,
+      .clr_i,
+      .wvalid_i(rvalid_i),
+      .wready_o(fifo_wready),
+      .wdata_i (rdata_i),
+      .rvalid_o(valid_o),
+      .rready_i(ready_i),
+      .rdata_o (data_o),
+      .level_o (unused_level)
+    );
+  end
 
   // Credits keep room for every word under way.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) rvalid_i |-> fifo_wready);

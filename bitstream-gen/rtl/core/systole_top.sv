@@ -160,7 +160,10 @@ module systole_top
 
   logic                       fetching, start, clr, finished, bus_idle, running, faulted, full;
   submission_t                submission;
-  region_t [NumRegions-1:0]   regions;
+  logic                       regions_we;
+  logic [7:0]                 regions_beat;
+  logic [8*BusBytes-1:0]      regions_data;
+  region_t [1:0]              region;        // of LOAD and of STORE
   cause_e                     stop_cause;
   unit_e                      stop_unit;
   logic [31:0]                stop_instruction;
@@ -227,7 +230,9 @@ module systole_top
     .start_o            (start),
     .clr_o              (clr),
     .submission_o       (submission),
-    .regions_o          (regions),
+    .regions_we_o       (regions_we),
+    .regions_beat_o     (regions_beat),
+    .regions_data_o     (regions_data),
     .finished_i         (finished),
     .stop_cause_i       (stop_cause),
     .stop_unit_i        (stop_unit),
@@ -293,9 +298,9 @@ module systole_top
   logic [3:0]                      empty, busy, waiting, trace_valid, trace_ready;
   logic [3:0][NumSemaphores-1:0]   wait_mask, post_mask;
   logic [3:0][InstructionBits-1:0] inst;
-  logic [3:0][31:0]                index, next_index, trace_index, busy_count, wait_count, stall_count;
+  logic [3:0][31:0]                index, next_index, trace_index, trace_start, trace_end;
+  logic [3:0][31:0]                busy_count, wait_count, stall_count;
   logic [3:0][15:0]                trace_tag;
-  logic [3:0][63:0]                trace_start, trace_end;
 
   for (genvar u = 0; u < 4; u++) begin : g_issue
     systole_issue u_issue (
@@ -303,7 +308,7 @@ module systole_top
       .rst_ni,
       .clr_i             (clr),
       .restart_counters_i(start),
-      .cycle_i           (cycle_q),
+      .cycle_i           (cycle_q[31:0]),
       .trace_i           (submission.flags[SubmitTraceBit]),
       .push_valid_i      (push_valid[u]),
       .push_ready_o      (push_ready[u]),
@@ -373,13 +378,27 @@ module systole_top
   cause_e               load_fault, store_fault;
   logic [63:0]          load_fault_address, store_fault_address;
 
+  inst_load_t  load_inst;
+  inst_store_t store_inst;
+  assign load_inst  = inst_load_t'(inst[Load]);
+  assign store_inst = inst_store_t'(inst[Store]);
+
+  systole_regions u_regions (
+    .clk_i,
+    .we_i   (regions_we),
+    .beat_i (regions_beat),
+    .wdata_i(regions_data),
+    .index_i({store_inst.region[2:0], load_inst.region[2:0]}),
+    .rdata_o(region)
+  );
+
   systole_load u_load (
     .clk_i,
     .rst_ni,
     .clr_i          (clr),
     .start_i        (unit_start[Load]),
-    .inst_i         (inst_load_t'(inst[Load])),
-    .regions_i      (regions),
+    .inst_i         (load_inst),
+    .region_i       (region[0]),
     .done_o         (unit_done[Load]),
     .stall_o        (unit_stall[Load]),
     .fault_o        (load_fault),
@@ -410,8 +429,8 @@ module systole_top
     .rst_ni,
     .clr_i          (clr),
     .start_i        (unit_start[Store]),
-    .inst_i         (inst_store_t'(inst[Store])),
-    .regions_i      (regions),
+    .inst_i         (store_inst),
+    .region_i       (region[1]),
     .done_o         (unit_done[Store]),
     .stall_o        (unit_stall[Store]),
     .fault_o        (store_fault),
@@ -549,6 +568,11 @@ module systole_top
     trace_ready[trace_pick] = trace_any && !trace_busy_q;
   end
 
+  // Stamps are the low halves of what was the cycle less than 2^32 cycles ago.
+  function automatic logic [63:0] stamp(logic [63:0] now, logic [31:0] low);
+    return {now[63:32] - 32'(low > now[31:0]), low};
+  endfunction
+
   assign trace_room   = trace_count_q < reg_q.trace_size;
   assign trace_failed = trace_busy_q && record_done && record_error;
 
@@ -570,7 +594,8 @@ module systole_top
       trace_addr_q <= {reg_q.trace_base_hi, reg_q.trace_base_lo} + (64'(trace_count_q) << 5);
       trace_q      <= '{tag: trace_tag[trace_pick], unit: 8'(trace_pick) + UnitLoad, reserved: '0,
                         instruction: trace_index[trace_pick], id: submission.id,
-                        start: trace_start[trace_pick], end_cycle: trace_end[trace_pick]};
+                        start: stamp(cycle_q, trace_start[trace_pick]),
+                        end_cycle: stamp(cycle_q, trace_end[trace_pick])};
     end
   end
 

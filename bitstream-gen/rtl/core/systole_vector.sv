@@ -142,7 +142,8 @@ module systole_vector
   systole_stream #(
     .Aw   (AccAw),
     .Width(32 * N),
-    .Depth(AuxDepth)
+    .Depth(AuxDepth),
+    .Late (1'b1)
   ) u_aux (
     .clk_i,
     .rst_ni,
@@ -352,7 +353,7 @@ module systole_vector
     else issued_q <= {issued_q[LaneLatency-1:0], issue};
   end
 
-  assign aux_pop = issued_q[AddAt] && map.add;
+  assign aux_pop = issued_q[AddAt-2] && map.add;
   assign y_valid = issued_q[LaneLatency];
 
   prim_delay #(
@@ -413,7 +414,6 @@ module systole_vector
   logic                      has_output, to_spad, out_valid, out_ready, fifo_wready, out_row_end;
   logic [N-1:0][31:0]        out_data;
   logic [15:0]               out_addr_q, out_row_q, out_word_q;
-  logic [$clog2(OutDepth):0] unused_level;
 
   // Stable long before the first result comes.
   always_ff @(posedge clk_i) begin
@@ -421,41 +421,30 @@ module systole_vector
     to_spad    <= map.output_code == OutputSpadI8;
   end
 
-  // A shallow FIFO behind the deep one: the way to the memories' ports begins with little, and a grant moves little.
-  logic               next_valid, next_ready;
-  logic [N-1:0][31:0] next_data;
-  logic [1:0]         unused_head;
+  // The way to the memories' ports begins with a short FIFO, so that a grant moves little.
+  logic               y_push_q;
+  logic [N-1:0][31:0] y_masked_q;
 
-  prim_fifo #(
-    .Width(32 * N),
-    .Depth(2)
-  ) u_head (
-    .clk_i,
-    .rst_ni,
-    .clr_i,
-    .wvalid_i(next_valid),
-    .wready_o(next_ready),
-    .wdata_i (next_data),
-    .rvalid_o(out_valid),
-    .rready_i(out_ready),
-    .rdata_o (out_data),
-    .level_o (unused_head)
-  );
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) y_push_q <= 1'b0;
+    else y_push_q <= y_valid && has_output && !clr_i;
+  end
 
-  prim_fifo #(
+  always_ff @(posedge clk_i) y_masked_q <= y_masked;
+
+  prim_fifo_block #(
     .Width(32 * N),
     .Depth(OutDepth)
   ) u_out (
     .clk_i,
     .rst_ni,
     .clr_i,
-    .wvalid_i(y_valid && has_output),
+    .wvalid_i(y_push_q),
     .wready_o(fifo_wready),
-    .wdata_i (y_masked),
-    .rvalid_o(next_valid),
-    .rready_i(next_ready),
-    .rdata_o (next_data),
-    .level_o (unused_level)
+    .wdata_i (y_masked_q),
+    .rvalid_o(out_valid),
+    .rready_i(out_ready),
+    .rdata_o (out_data)
   );
 
   assign spad_wreq_o  = out_valid && to_spad;
@@ -520,7 +509,7 @@ module systole_vector
   assign unused_bits = ^{inst_q, map, early, row, out_data, aux_valid};
 
   // Credits keep room for every word; addends are there when their word wants them.
-  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) y_valid && has_output |-> fifo_wready);
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) y_push_q |-> fifo_wready);
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) aux_pop |-> aux_valid);
 
 endmodule

@@ -4,7 +4,8 @@
 //
 // load_i makes w0_i and w1_i the weights of the activation that comes in the same cycle and of those behind it. Registers
 // at input and product: p0_o and p1_o come two cycles behind a_i; a_o is the input register, for the neighbour. Packed
-// multiplies once, by w1 * 2^18 + w0, which fits one 27 x 18 block of UltraScale+ devices; otherwise it takes two blocks.
+// multiplies once, by w1 * 2^18 + w0, which fits one 27 x 18 block of UltraScale+ devices; otherwise it takes two blocks
+// (prim_mult_block), with the activation's register in each of them.
 
 module prim_mult_pair #(
   parameter bit Packed = 1'b0
@@ -38,16 +39,22 @@ module prim_mult_pair #(
     assign p1_o       = product_q[33:18] + 16'(product_q[17]);
     assign unused_top = ^{product_q[34], product_q[16]};
   end else begin : g_generic
-    logic signed [7:0] w0_q, w1_q;
+    logic signed [1:0][35:0] products;
+    logic                    unused_sign;
 
-    always_ff @(posedge clk_i) begin
-      if (load_i) begin
-        w0_q <= w0_i;
-        w1_q <= w1_i;
-      end
-      p0_o <= a_o * w0_q;
-      p1_o <= a_o * w1_q;
+    for (genvar c = 0; c < 2; c++) begin : g_column
+      prim_mult_block u_block (
+        .clk_i,
+        .a_i     (18'(a_i)),
+        .b_load_i(load_i),
+        .b_i     (18'(signed'(c == 0 ? w0_i : w1_i))),
+        .p_o     (products[c])
+      );
     end
+
+    assign p0_o        = products[0][15:0];
+    assign p1_o        = products[1][15:0];
+    assign unused_sign = ^{products[1][35:16], products[0][35:16]};
   end
 
 endmodule

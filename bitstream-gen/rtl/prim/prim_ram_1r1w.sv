@@ -3,7 +3,7 @@
 // Block RAM with one write port and one read port on the same clock.
 //
 // Read data follows the address by one cycle. Reading the word that is written in the same cycle gives an undefined
-// value on some devices; no user does.
+// value on some devices; no user does. no_rw_check says so to Yosys, which would else build a bypass around the RAM.
 
 module prim_ram_1r1w #(
   parameter int unsigned Width = 32,
@@ -20,7 +20,7 @@ module prim_ram_1r1w #(
   output logic [Width-1:0] rdata_o
 );
 
-  logic [Width-1:0] mem_q[Depth]  /* verilator public_flat_rw */;
+  (* ram_style = "block", no_rw_check *) logic [Width-1:0] mem_q[Depth]  /* verilator public_flat_rw */;
 
   always_ff @(posedge clk_i) begin
     if (we_i) mem_q[waddr_i] <= wdata_i;

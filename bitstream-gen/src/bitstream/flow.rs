@@ -16,10 +16,16 @@ use systole_isa::{ABI_HASH, HwConfig};
 /// when the design is larger than the part).
 #[tracing::instrument(level = "info", skip_all, fields(config = config.name, target = target.name))]
 pub fn build(config: &'static HwConfig, target: &'static Target) -> Result<Bundle, Error> {
-    let inputs = Inputs::collect(config, target)?;
+    build_in(&root()?, &Inputs::collect(config, target)?)
+}
+
+/// As [`build`], from any inputs and with bundles in `root`.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_in(root: &Path, inputs: &Inputs) -> Result<Bundle, Error> {
     let key = inputs.key();
-    let root = root()?;
-    let directory = root.join(format!("{}-{}-{}", config.name, target.name, &key[..16]));
+    let directory = root.join(format!("{}-{}-{}", inputs.config.name, inputs.target.name, &key[..16]));
     if let Ok(bundle) = Bundle::open(&directory)
         && bundle.manifest.key == key
         && hash::of_file(&bundle.bitstream()).is_ok_and(|found| found == bundle.manifest.bitstream)
@@ -31,7 +37,7 @@ pub fn build(config: &'static HwConfig, target: &'static Target) -> Result<Bundl
     let work = root.join(format!(".building-{}-{}", &key[..16], std::process::id()));
     let _ = std::fs::remove_dir_all(&work);
     std::fs::create_dir_all(&work).map_err(Error::io(&work))?;
-    let mut bundle = run(&inputs, key, &work)?;
+    let mut bundle = run(inputs, key, &work)?;
     bundle.write()?;
     for file in ["design.json", "design.config"] {
         std::fs::remove_file(work.join(file)).map_err(Error::io(work.join(file)))?;

@@ -26,11 +26,23 @@ impl Inputs {
     /// # Errors
     /// [`Error::ToolMissing`] with the command that installs it.
     pub fn collect(config: &'static HwConfig, target: &'static Target) -> Result<Self, Error> {
+        Self::with_sources(config, target, sources(config, target))
+    }
+
+    /// Inputs with other sources, whose top module is the target's.
+    ///
+    /// # Errors
+    /// As [`Inputs::collect`].
+    pub fn with_sources(
+        config: &'static HwConfig,
+        target: &'static Target,
+        sources: Vec<(String, String)>,
+    ) -> Result<Self, Error> {
         let mut tools = Vec::new();
         for tool in TOOLS {
             tools.push((tool.programs()[0].to_owned(), tool.version()?));
         }
-        Ok(Self { config, target, sources: sources(config, target), tools })
+        Ok(Self { config, target, sources, tools })
     }
 
     /// SHA-256 over all of it: the bundle's identity.
@@ -92,7 +104,8 @@ impl Inputs {
     }
 }
 
-/// The accelerator, then what all boards share, then the board.
+/// The accelerator, then what all boards share, then the board. A primitive of the board takes the place of the plain one
+/// with the same name.
 fn sources(config: &HwConfig, target: &Target) -> Vec<(String, String)> {
     let board = |path: &str| {
         let rest = path.strip_prefix("board/")?;
@@ -109,6 +122,7 @@ fn sources(config: &HwConfig, target: &Target) -> Vec<(String, String)> {
         .collect();
     extra.sort_unstable();
     let mut files = design(config);
+    files.retain(|(name, _)| !extra.iter().any(|(_, path, _)| base(path) == *name));
     files.extend(extra.into_iter().map(|(_, path, text)| (base(path), text.to_owned())));
     files
 }
@@ -155,9 +169,13 @@ mod tests {
     #[test]
     fn names_are_unique_and_the_wrapper_is_there() {
         let mut names: Vec<_> = inputs(&N8).sources.into_iter().map(|(name, _)| name).collect();
-        for wanted in ["systole_pkg.sv", "systole_top.sv", "ulx3s_top.sv", "systole_uart_bridge.sv"] {
+        for wanted in
+            ["systole_pkg.sv", "systole_top.sv", "ulx3s_top.sv", "systole_uart_bridge.sv", "prim_mult_block.sv"]
+        {
             assert!(names.iter().any(|n| n == wanted), "{wanted}");
         }
+        let block = &inputs(&N8).sources.into_iter().find(|(name, _)| name == "prim_mult_block.sv").unwrap().1;
+        assert!(block.contains("MULT18X18D"), "the board's own multiplier");
         let count = names.len();
         names.sort();
         names.dedup();

@@ -24,7 +24,7 @@ pub mod vivado;
 pub use bundle::{BITSTREAM, Bundle, MANIFEST, Manifest, list, show};
 pub use error::Error;
 pub use estimate::{Estimate, estimate};
-pub use flow::build;
+pub use flow::{build, build_in};
 pub use inputs::Inputs;
 pub use report::{Share, Timing, Utilisation};
 pub use target::{ECP5_85K, TARGETS, Target};

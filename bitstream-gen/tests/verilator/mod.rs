@@ -28,9 +28,24 @@ fn sources(directory: &Path, out: &mut Vec<PathBuf>) {
 /// Builds `top` with `tb/<bench>.cc` and, if there is one, `tb/<bench>.sv`, for a configuration, with the Verilator
 /// that the executor finds too.
 pub fn build(top: &str, bench: &str, config: &HwConfig) -> PathBuf {
+    build_with(top, bench, config, Blocks::Plain)
+}
+
+/// Whose multiplier blocks a bench is built with.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Blocks {
+    /// The plain ones, which simulators and most tools read.
+    Plain,
+    /// ECP5's, on a model of the vendor's cell.
+    Ecp5,
+}
+
+/// As [`build`], with a choice of multiplier blocks.
+pub fn build_with(top: &str, bench: &str, config: &HwConfig, blocks: Blocks) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let rtl = root.join("rtl");
-    let objects = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{bench}_{}", config.name));
+    let variant = if blocks == Blocks::Ecp5 { "_ecp5" } else { "" };
+    let objects = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{bench}_{}{variant}", config.name));
     let mut files = vec![
         rtl.join("lint.vlt"),
         rtl.join("generated/systole_pkg.sv"),
@@ -39,6 +54,10 @@ pub fn build(top: &str, bench: &str, config: &HwConfig) -> PathBuf {
     ];
     for directory in ["prim", "core"] {
         sources(&rtl.join(directory), &mut files);
+    }
+    if blocks == Blocks::Ecp5 {
+        files.retain(|f| !f.ends_with("prim/prim_mult_block.sv"));
+        files.extend([rtl.join("board/ulx3s/prim_mult_block.sv"), root.join("tb/MULT18X18D.sv")]);
     }
     files.extend(Some(root.join("tb").join(format!("{bench}.sv"))).filter(|f| f.exists()));
     let output = Verilator::find()
@@ -61,7 +80,12 @@ pub fn build(top: &str, bench: &str, config: &HwConfig) -> PathBuf {
 impl Bench {
     /// Builds `top` with its bench for a configuration, and starts it.
     pub fn start(top: &str, bench: &str, config: &HwConfig) -> Self {
-        let mut child = Command::new(build(top, bench, config))
+        Self::start_with(top, bench, config, Blocks::Plain)
+    }
+
+    /// As [`Bench::start`], with a choice of multiplier blocks.
+    pub fn start_with(top: &str, bench: &str, config: &HwConfig, blocks: Blocks) -> Self {
+        let mut child = Command::new(build_with(top, bench, config, blocks))
             .args(["+verilator+rand+reset+2", "+verilator+seed+1"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

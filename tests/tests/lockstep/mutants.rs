@@ -23,8 +23,8 @@ fn found(mutation: Mutation, judge: impl FnOnce(&Failure)) {
 fn a_missing_saturation_is_found() {
     let mutation = Mutation {
         path: "core/systole_round_shift.sv",
-        from: "over  = !sum_q[W] && sum_q[W-1:17] != '0;",
-        to: "over  = !sum_q[W] && sum_q[W-1:18] != '0;",
+        from: "saturates = sum_q[Kept-1:17] != {(Kept - 17){sum_q[Kept-1]}};",
+        to: "saturates = sum_q[Kept-1:18] != {(Kept - 18){sum_q[Kept-1]}};",
     };
     found(mutation, |failure| {
         let Op::Map(map) = failure.smallest.instruction.op else { panic!("{}", failure.smallest.report) };

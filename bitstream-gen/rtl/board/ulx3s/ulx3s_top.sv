@@ -14,7 +14,7 @@ module ulx3s_top
   parameter int unsigned ClockFeedback = 3,  // 25 MHz / 1 * 3
   parameter int unsigned ClockReference = 1,
   parameter int unsigned ClockHz = 75_000_000,
-  parameter int unsigned MemoryBytes = 65536
+  parameter int unsigned MemoryBytes = 16384
 ) (
   input  logic       clk_25mhz,
   input  logic       ftdi_txd,  // from the host

@@ -1,0 +1,75 @@
+//! The way to a bundle with the real tools, on a design small enough for a test: the serial host link with its memory.
+//!
+//! `cargo test -p systole-bitgen --test flow -- --ignored`
+
+use std::path::PathBuf;
+use systole_bitgen::bitstream::{Bundle, ECP5_85K, Error, Inputs, Target, build_in};
+use systole_bitgen::rtl;
+use systole_isa::config::N8;
+
+static ECHO: Target = Target { top: "echo_top", clock_mhz: 40, reference: 5, feedback: 8, divide: 15, ..ECP5_85K };
+
+fn inputs() -> Inputs {
+    let wanted = [
+        "generated/n8/systole_cfg_pkg.sv",
+        "prim/prim_fifo.sv",
+        "prim/prim_ram_1r1w.sv",
+        "board/systole_block_memory.sv",
+        "board/systole_uart.sv",
+        "board/systole_uart_bridge.sv",
+        "board/ulx3s/EHXPLLL.sv",
+        "board/ulx3s/prim_pll_ecp5.sv",
+    ];
+    let file = |path: &str| rtl::FILES.iter().find(|f| f.path == path).unwrap_or_else(|| panic!("no {path}")).text;
+    let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+    let mut sources: Vec<_> = wanted.iter().map(|path| (name(path), file(path).to_owned())).collect();
+    sources.push(("echo_top.sv".to_owned(), include_str!("flow/echo_top.sv").to_owned()));
+    Inputs::with_sources(&N8, &ECHO, sources).expect("the tools are installed")
+}
+
+/// A directory of its own, empty.
+fn directory(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("systole-flow-{}-{name}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&path);
+    path
+}
+
+#[test]
+#[ignore = "needs Yosys, nextpnr and ecppack"]
+fn the_flow_ends_in_a_bundle_that_verifies_and_can_be_had_again() {
+    let (first, second) = (directory("first"), directory("second"));
+    let inputs = inputs();
+
+    let bundle = build_in(&first, &inputs).unwrap_or_else(|e| panic!("{e}"));
+    bundle.verify(&ECHO).unwrap();
+    let m = &bundle.manifest;
+    assert_eq!(m.key, inputs.key());
+    assert!(bundle.directory.ends_with(format!("n8-ecp5-85k-{}", &m.key[..16])), "{:?}", bundle.directory);
+    assert!(m.utilisation.lut.used > 100 && m.utilisation.ff.used > 100 && m.utilisation.dp16kd.used > 0, "{m:?}");
+    let timing = m.timing.expect("the clock is constrained");
+    assert!((timing.clock_mhz - 40.0).abs() < 0.1 && timing.fmax_mhz > 40.0, "{timing:?}");
+    assert_eq!(Bundle::open(&bundle.directory).unwrap(), bundle);
+    for file in ["echo_top.sv", "synthesis.ys", "pins.lpf", "report.json", "place-and-route.log"] {
+        assert!(bundle.directory.join(file).is_file(), "{file}");
+    }
+
+    // Again from the same inputs: nothing is run, which is seen by the file.
+    let written = std::fs::metadata(bundle.bitstream()).unwrap().modified().unwrap();
+    assert_eq!(build_in(&first, &inputs).unwrap(), bundle);
+    assert_eq!(std::fs::metadata(bundle.bitstream()).unwrap().modified().unwrap(), written);
+
+    // Elsewhere: the same bits.
+    let other = build_in(&second, &inputs).unwrap();
+    assert_eq!(other.manifest, bundle.manifest);
+    assert_eq!(std::fs::read(other.bitstream()).unwrap(), std::fs::read(bundle.bitstream()).unwrap());
+
+    // A changed bit is found.
+    let mut bits = std::fs::read(other.bitstream()).unwrap();
+    *bits.last_mut().unwrap() ^= 1;
+    std::fs::write(other.bitstream(), bits).unwrap();
+    assert!(matches!(other.verify(&ECHO), Err(Error::Corrupt { .. })));
+
+    for path in [first, second] {
+        std::fs::remove_dir_all(path).unwrap();
+    }
+}
