@@ -7,7 +7,7 @@
 //!    returns a [`Verified`] program. Nothing else can be submitted.
 //! 3. [`Device`] is the narrow interface every executor implements: registers, memory, interrupt.
 //! 4. [`transport`] opens boards through the kernel's interfaces, as devices.
-//! 5. [`Engine`] identifies a device, owns its rings, and runs verified programs on it.
+//! 5. [`Engine`] identifies a device, owns its rings, runs verified programs on it, and recovers it when it failed.
 //! 6. [`recorder`] keeps what happened last between host and device, and replays it on another executor.
 //!
 //! Invariants: no reference into device memory exists, only bounded copies; every wait has a deadline; what comes from
@@ -25,6 +25,7 @@ mod program_file;
 pub mod recorder;
 mod registers;
 mod ring;
+pub mod self_test;
 pub mod statistics;
 mod sys;
 pub mod transport;
@@ -34,6 +35,8 @@ mod wire;
 pub use bus::{BusMaster, Window};
 pub use device::{Device, DeviceError};
 pub use engine::{Bindings, Buffer, Engine, EngineError, LoadedProgram, RunOptions, RunReport, UnitCounters};
+pub use engine::{Closed, Expected, Failed, Identified, Identity, Poisoned};
+pub use engine::{Recovery, RecoveryCounts, RecoveryPolicy, Rung};
 pub use power_up::power_up;
 pub use program::{Program, ProgramError, RegionSpec, Tag};
 pub use registers::{RegisterAccess, name as register_name};

@@ -15,17 +15,21 @@ use crate::{Device, DeviceError};
 /// }
 /// ```
 pub trait RegisterAccess: Device {
-    /// Reads a register. A dead bus reads as ones, so ones are believed only while MAGIC reads something else.
+    /// Reads a register. A dead bus reads as ones, so ones are believed only if MAGIC reads something else and the register
+    /// reads the same again.
     ///
     /// # Errors
     /// As [`Device::read`]; [`DeviceError::LinkDown`].
     fn get<K: Readable>(&mut self, register: Register<K>) -> Result<u32, DeviceError> {
         let value = self.read(register.offset)?;
         tracing::trace!(register = name(register.offset), value, "read");
-        if value == u32::MAX && self.read(MAGIC.offset)? == u32::MAX {
+        if value != u32::MAX {
+            return Ok(value);
+        }
+        if self.read(MAGIC.offset)? == u32::MAX {
             return Err(DeviceError::LinkDown { register: name(register.offset) });
         }
-        Ok(value)
+        self.read(register.offset)
     }
 
     /// Writes a register.

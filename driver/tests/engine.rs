@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use build::{load, program, store, sync};
 use mock::{Answer, Irq, Mock};
-use systole_driver::{Bindings, Buffer, Engine, EngineError, LoadedProgram, Program, RunOptions, RunReport, verify};
+use systole_driver::{Bindings, Buffer, Closed, Engine, EngineError, Expected, LoadedProgram, Program};
+use systole_driver::{Recovery, RecoveryCounts, RecoveryPolicy, RunOptions, RunReport, Rung, verify};
 use systole_isa::config::N16;
 use systole_isa::{Cause, Fault, Unit, register};
 
@@ -40,17 +41,31 @@ fn bench() -> Bench {
 
 impl Bench {
     fn run(&mut self, trace: bool) -> Result<RunReport, EngineError> {
+        self.run_within(trace, Duration::from_millis(60))
+    }
+
+    fn run_within(&mut self, trace: bool, deadline: Duration) -> Result<RunReport, EngineError> {
         let bindings = Bindings::new().bind(0, &self.input).bind(1, &self.output);
-        self.engine.run(&self.program, &bindings, RunOptions { trace, deadline: Duration::from_millis(60) })
+        self.engine.run(&self.program, &bindings, RunOptions { trace, deadline })
     }
 
     fn fails(&mut self, answer: Answer, trace: bool) -> String {
         self.mock.script(&[answer]);
         let message = self.run(trace).unwrap_err().to_string();
+        let finished = self.recover().unwrap().finished;
+        assert!(finished.is_none(), "what failed is not taken for done");
         assert_eq!(self.run(false).unwrap().executed, 3, "the next run must be clean");
         message
     }
+
+    fn recover(&mut self) -> Result<Recovery, EngineError> {
+        self.engine.poisoned().expect("an error in flight poisons").recover(&POLICY)
+    }
 }
+
+/// The mock computes nothing, so it would fail a self-test.
+const POLICY: RecoveryPolicy =
+    RecoveryPolicy { tries: 2, grace: Duration::from_millis(20), self_test: None, link: true };
 
 #[test]
 fn a_run_writes_a_submission_and_reads_a_completion() {
@@ -176,6 +191,7 @@ fn faults_are_typed_and_leave_a_clean_engine() {
         "the device stopped with scratchpad bounds at instruction 1 of the load unit, address 0x4000; the program was \
          verified, so the device or its memory is at fault; compare with the simulator"
     );
+    assert_eq!(bench.recover().unwrap(), Recovery { rung: Rung::SoftReset, finished: None });
     assert_eq!(bench.run(false).unwrap().executed, 3);
     assert_eq!(bench.mock.state().resets, 2);
 }
@@ -217,19 +233,153 @@ fn a_silent_device_times_out_and_is_reset() {
     assert!(message.contains("submissions taken: false"), "{message}");
     // The phase of a stale entry does not complete anything.
     let message = bench.fails(Answer::Edited(|e| e.phase ^= 1), false);
-    assert!(message.contains("submissions taken: true"), "{message}");
+    assert!(message.starts_with("CQ_TAIL without a completion is 0x2, expected 0x1"), "{message}");
+    let RecoveryCounts { soft_resets, aborts, exhausted, .. } = bench.engine.recoveries();
+    assert_eq!((soft_resets, aborts, exhausted), (2, 0, 0));
 }
 
 #[test]
-fn a_device_that_cannot_be_reset_is_not_used_again() {
+fn a_poisoned_engine_does_nothing_until_it_is_recovered() {
     let mut bench = bench();
     bench.mock.script(&[Answer::Dies]);
     assert!(matches!(bench.run(false), Err(EngineError::Device(_))));
-    bench.mock.state().dead = false;
     let allocated = bench.mock.state().memory.len();
-    assert!(matches!(bench.run(false), Err(EngineError::Unusable)));
-    assert!(matches!(bench.engine.allocate(64), Err(EngineError::Unusable)));
+    drop(bench.engine.upload(&verify(copy_program()).unwrap()));
+    assert!(matches!(bench.run(false), Err(EngineError::Poisoned)));
+    assert!(matches!(bench.engine.allocate(64), Err(EngineError::Poisoned)));
+    assert!(matches!(bench.engine.write(&bench.input, 0, &[1]), Err(EngineError::Poisoned)));
+    assert!(matches!(bench.engine.read(&bench.input, 0, &mut [1]), Err(EngineError::Poisoned)));
     assert_eq!(bench.mock.state().memory.len(), allocated, "memory in flight is not released");
+    assert!(matches!(bench.recover(), Err(EngineError::Device(_))), "it is still dead");
+    assert!(matches!(bench.run(false), Err(EngineError::Poisoned)));
+    bench.mock.state().dead = false;
+    assert_eq!(bench.recover().unwrap(), Recovery { rung: Rung::SoftReset, finished: None });
+    assert!(bench.engine.poisoned().is_none());
+    assert_eq!(bench.run(false).unwrap().executed, 3);
+    let counts = RecoveryCounts { soft_resets: 1, exhausted: 1, failed_rungs: 4, ..RecoveryCounts::default() };
+    assert_eq!(bench.engine.recoveries(), counts);
+}
+
+#[test]
+fn a_completion_that_comes_too_late_is_taken_all_the_same() {
+    let mut bench = bench();
+    for trace in [false, true] {
+        // Later than the deadline, but before the device has stopped.
+        bench.mock.script(&[Answer::Disabled]);
+        let message = bench.run(trace).unwrap_err().to_string();
+        assert!(message.starts_with("no completion after "), "{message}");
+        let Recovery { rung, finished } = bench.recover().unwrap();
+        let report = finished.expect("it has completed");
+        assert_eq!((rung, report.executed, report.trace.len()), (Rung::Abort, 3, usize::from(trace)));
+        assert_eq!(bench.run(false).unwrap().executed, 3);
+    }
+    assert_eq!(bench.mock.state().resets, 1);
+    assert_eq!(bench.engine.recoveries().aborts, 2);
+    assert_eq!(bench.mock.state().submissions.len(), 4, "nothing ran twice");
+}
+
+#[test]
+fn a_lost_link_makes_handles_stale() {
+    let mut bench = bench();
+    bench.mock.script(&[Answer::Hangs]);
+    bench.run(false).unwrap_err();
+    bench.mock.state().stuck = true;
+    bench.mock.state().registers.insert(register::SQ_HEAD.offset, 1);
+    assert_eq!(bench.recover().unwrap(), Recovery { rung: Rung::LinkReset, finished: None });
+    assert_eq!(
+        bench.run(false).unwrap_err().to_string(),
+        "a program of generation 0 was passed, the device is in generation 1: a reset of the link lost its memory; allocate \
+         or upload it again"
+    );
+    assert!(matches!(
+        bench.engine.read(&bench.output, 0, &mut [0]),
+        Err(EngineError::Stale { what: "buffer", generation: 0, now: 1 })
+    ));
+    bench.program = bench.engine.upload(&verify(copy_program()).unwrap()).unwrap();
+    assert!(matches!(bench.run(false), Err(EngineError::Stale { what: "buffer", .. })));
+    bench.input = bench.engine.allocate(4096).unwrap();
+    bench.output = bench.engine.allocate(4096).unwrap();
+    assert_eq!(bench.run(false).unwrap().executed, 3);
+}
+
+#[test]
+fn another_build_is_not_mistaken_for_the_expected_one() {
+    let mock = Mock::new();
+    mock.state().registers.insert(register::BUILD_ID.offset, 0x12);
+    let refused = |expected: Expected| {
+        let failed = Closed::new(Box::new(mock.clone())).identify(expected).err().unwrap();
+        let message = failed.to_string();
+        // The device comes back and can be asked again.
+        Closed::new(failed.closed.into_device()).identify(Expected::default()).unwrap();
+        message
+    };
+    assert_eq!(
+        refused(Expected { build_id: Some(0x34), config: None }),
+        "BUILD_ID reads 0x00000012 instead of 0x00000034: another bitstream runs on the board; load the right one with \
+         `systole program`"
+    );
+    assert_eq!(
+        refused(Expected { build_id: Some(0x12), config: Some(&N16) }),
+        "the device has configuration `n8` instead of `n16`; load a bitstream for `n16` with `systole program`"
+    );
+    assert_eq!(mock.state().resets, 0, "identification changes nothing");
+    // A recovery accepts no other device than before.
+    let mut bench = bench();
+    bench.mock.script(&[Answer::Hangs]);
+    bench.run(false).unwrap_err();
+    bench.mock.state().registers.insert(register::BUILD_ID.offset, 0x12);
+    assert!(matches!(bench.recover(), Err(EngineError::BuildMismatch { expected: 0, found: 0x12 })));
+}
+
+#[test]
+fn a_device_that_forgets_is_found_before_the_deadline() {
+    let mut bench = bench();
+    let long = Duration::from_secs(600);
+    bench.mock.script(&[Answer::Forgets]);
+    let error = bench.run_within(false, long).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "SQ_TAIL reads 0x0 instead of 0x1: something else reset the device; make sure that no other process uses it, and \
+         that its power is stable"
+    );
+    bench.recover().unwrap();
+    bench.mock.script(&[Answer::Halts]);
+    let error = bench.run_within(false, long).unwrap_err();
+    let fault = Fault { unit: Unit::Control, instruction: 0, cause: Cause::RingMalformed, address: 0x40 };
+    assert!(matches!(error, EngineError::Faulted(found) if found == fault), "{error}");
+}
+
+#[test]
+fn ones_are_believed_only_of_a_living_device() {
+    use systole_driver::{DeviceError, RegisterAccess};
+    let mut mock = Mock::new();
+    mock.state().registers.insert(register::STATUS.offset, u32::MAX);
+    assert_eq!(mock.get(register::STATUS).unwrap(), u32::MAX);
+    mock.state().registers.insert(register::MAGIC.offset, u32::MAX);
+    assert!(matches!(mock.get(register::STATUS), Err(DeviceError::LinkDown { register: "STATUS" })));
+}
+
+#[test]
+fn memory_can_be_read_back() {
+    let mut bench = bench();
+    let bytes: Vec<u8> = (0..8192u32).map(|i| ((i * 7) >> 3) as u8).collect();
+    bench.engine.write(&bench.output, 0, &bytes).unwrap();
+    assert!(bench.engine.holds(&bench.output, 0, &bytes).unwrap());
+    assert!(!bench.engine.holds(&bench.output, 1, &bytes[..8191]).unwrap());
+    assert!(bench.engine.holds(&bench.output, 1, &bytes).is_err());
+    let source = verify(copy_program()).unwrap();
+    bench.run(false).unwrap();
+    // The arena is the first allocation, the program the second.
+    let blocks: Vec<u64> = bench.mock.state().memory.keys().copied().take(2).collect();
+    let table = bench.mock.state().submissions[0].0.regions - blocks[0];
+    for (block, byte) in [(0, 0), (0, table as usize), (1, 40)] {
+        assert!(bench.engine.intact(&bench.program, &source).unwrap());
+        let flip = |mock: &Mock| mock.state().memory.get_mut(&blocks[block]).unwrap()[byte] ^= 4;
+        flip(&bench.mock);
+        assert!(!bench.engine.intact(&bench.program, &source).unwrap(), "{block}, {byte}");
+        flip(&bench.mock);
+        bench.run(false).unwrap();
+    }
 }
 
 #[test]
@@ -262,7 +412,7 @@ fn memory_is_bounded_and_returned() {
         drop(engine.allocate(64).unwrap());
     }
     assert!(mock.state().memory.len() <= before + 1, "dropped buffers are released by the next allocation");
-    let _ = bench.run(true);
+    bench.run(true).unwrap();
     let Bench { mock, engine, program, input, output } = bench;
     drop((program, input, output));
     drop(engine);

@@ -6,13 +6,15 @@
 //! 2. [`reference`](mod@reference) runs it in fp32, to measure against and to calibrate with.
 //! 3. [`quantize`] turns it into the accelerator's integers.
 //! 4. [`compile`](mod@compile) makes a program for a configuration, a sequence length and a batch.
-//! 5. [`Session`] runs texts through a model on a device.
+//! 5. [`Session`] runs texts through a model on a device, and goes on when the device fails.
+//! 6. [`crosscheck`] runs two devices side by side and finds the first operation in which they differ.
 //!
 //! Invariants: no input, whether file, text or network, panics; libraries never print.
 #![deny(unsafe_code)] // but for the memory mapping of the checkpoint, `checkpoint::mapping`
 
 pub mod checkpoint;
 pub mod compile;
+pub mod crosscheck;
 pub mod quantize;
 pub mod reference;
 pub mod session;
@@ -20,4 +22,5 @@ pub mod session;
 mod error;
 
 pub use error::Error;
+pub use session::{Events, Fallback, FellBack, Integrity, Resilience};
 pub use session::{Report, RunOptions, Session};

@@ -1,21 +1,24 @@
 //! A model on a device: compiles programs on demand, keeps them, and runs texts through them.
+//!
+//! A device that fails is recovered, and what had not completed is submitted again, as [`Resilience`] says; when nothing
+//! helps, the session goes on with its [`Fallback`] or returns a typed error. No request is lost, and none shows twice.
 
-use std::collections::HashMap;
-use std::time::Duration;
+mod card;
+mod resilience;
 
-use systole_driver::{Bindings, Buffer, Device, Engine, LoadedProgram, RunReport, Statistics, Verified, verify};
-use systole_isa::instruction::Unit;
-use systole_isa::ring::TraceRecord;
-use systole_isa::{DRAM_ALIGN, HwConfig, Instruction};
+use std::time::{Duration, SystemTime};
+
+use systole_driver::{Device, Engine, EngineError, Verified};
+use systole_isa::{HwConfig, REGIONS};
 
 use crate::Error;
 use crate::checkpoint::{Encoding, Matrix};
-use crate::compile::{CONSTANTS, INPUT, OUTPUT, WORKSPACE, compile, residual_pitch};
+use crate::compile::residual_pitch;
 use crate::quantize::QuantizedModel;
 use crate::reference::pool;
+use card::{Answer, Card};
 
-/// Bytes of programs that are kept; beyond it, the least recently used go.
-const PROGRAM_CACHE: usize = 256 << 20;
+pub use resilience::{Events, Fallback, FellBack, Integrity, Resilience};
 
 /// How to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,28 +59,14 @@ pub struct Report {
     pub compiled: u64,
 }
 
-struct Compiled {
-    program: Verified,
-    loaded: LoadedProgram,
-    work: Statistics,
-    last_use: u64,
-}
-
-/// Device buffers that all programs share; each as large as the largest program so far needs.
-struct Memory {
-    input: Buffer,
-    output: Buffer,
-    workspace: Buffer,
-}
-
 /// A model on a device.
 pub struct Session {
     model: QuantizedModel,
-    engine: Engine,
-    constants: Buffer,
-    memory: Memory,
-    programs: HashMap<(u32, u32), Compiled>,
+    card: Card,
     report: Report,
+    resilience: Resilience,
+    fallback: Option<Fallback>,
+    events: Events,
 }
 
 impl Session {
@@ -86,17 +75,36 @@ impl Session {
     /// # Errors
     /// [`Error::Engine`]: the device is not ours, or has not enough memory.
     pub fn new(model: QuantizedModel, device: Box<dyn Device + Send>) -> Result<Self, Error> {
-        let mut engine = Engine::open(device)?;
-        let constants = engine.allocate(model.image.len() as u64)?;
-        engine.write(&constants, 0, &model.image)?;
-        let mut empty = || engine.allocate(DRAM_ALIGN.into());
-        let memory = Memory { input: empty()?, output: empty()?, workspace: empty()? };
-        Ok(Self { model, engine, constants, memory, programs: HashMap::new(), report: Report::default() })
+        let card = Card::new(Engine::open(device)?, &model)?;
+        let (report, resilience, events) = (Report::default(), Resilience::default(), Events::default());
+        Ok(Self { model, card, report, resilience, fallback: None, events })
+    }
+
+    /// Says what is done when the device fails; [`Resilience::default`] otherwise.
+    #[must_use]
+    pub fn with_resilience(mut self, resilience: Resilience) -> Self {
+        self.resilience = resilience;
+        self
+    }
+
+    /// Opens another device when this one cannot be recovered. The request that failed and all later ones complete there,
+    /// with the same bytes: they do not depend on the executor. [`Session::events`] says so, and it is logged.
+    #[must_use]
+    pub fn with_fallback(mut self, fallback: Fallback) -> Self {
+        self.fallback = Some(fallback);
+        self
     }
 
     /// The device's configuration.
     pub fn config(&self) -> &'static HwConfig {
-        self.engine.config()
+        self.card.config()
+    }
+
+    /// What went wrong so far, and what was done about it.
+    pub fn events(&self) -> Events {
+        let mut events = self.events.clone();
+        events.recoveries += self.card.recoveries();
+        events
     }
 
     /// The model.
@@ -106,7 +114,7 @@ impl Session {
 
     /// What was done so far.
     pub fn report(&self) -> Report {
-        self.report
+        Report { compiled: self.report.compiled + self.card.compiled(), ..self.report }
     }
 
     /// One pooled vector an encoding, in the order given. Encodings of equal length share submissions; the result does
@@ -115,8 +123,8 @@ impl Session {
     /// # Errors
     /// [`Error::Checkpoint`] for an encoding that does not fit the model, and what compilation or the device refuse.
     pub fn embed(&mut self, encodings: &[Encoding], options: &RunOptions) -> Result<Vec<Vec<f32>>, Error> {
-        let states = self.hidden_states(encodings, options)?;
-        Ok(states.iter().map(|s| pool(s, self.model.head)).collect())
+        let integers = self.hidden_integers(encodings, options)?;
+        Ok(self.pooled(integers))
     }
 
     /// The last hidden states, one `[tokens, hidden]` matrix an encoding, in the order given.
@@ -124,15 +132,22 @@ impl Session {
     /// # Errors
     /// As [`Session::embed`].
     pub fn hidden_states(&mut self, encodings: &[Encoding], options: &RunOptions) -> Result<Vec<Matrix>, Error> {
-        let scale = self.model.output_scale;
-        let hidden = self.model.embedding.hidden;
         let integers = self.hidden_integers(encodings, options)?;
+        Ok(self.dequantized(integers))
+    }
+
+    pub(crate) fn pooled(&self, integers: Vec<Vec<i16>>) -> Vec<Vec<f32>> {
+        self.dequantized(integers).iter().map(|s| pool(s, self.model.head)).collect()
+    }
+
+    pub(crate) fn dequantized(&self, integers: Vec<Vec<i16>>) -> Vec<Matrix> {
+        let (scale, hidden) = (self.model.output_scale, self.model.embedding.hidden);
         let dequantize = |values: Vec<i16>| Matrix {
             rows: values.len() / hidden,
             cols: hidden,
             values: values.into_iter().map(|v| f32::from(v) * scale).collect(),
         };
-        Ok(integers.into_iter().map(dequantize).collect())
+        integers.into_iter().map(dequantize).collect()
     }
 
     /// The last hidden states as the device wrote them, `[tokens, hidden]` row by row, in units of
@@ -159,109 +174,89 @@ impl Session {
 
     /// Runs sequences of equal length in one submission.
     fn run(&mut self, batch: &[&Encoding], options: &RunOptions) -> Result<Vec<Vec<i16>>, Error> {
-        let tokens = batch[0].ids.len();
-        let key = (tokens as u32, batch.len() as u32);
-        // Taken out for the run; a program that fails is compiled again.
-        let mut compiled = match self.programs.remove(&key) {
-            Some(compiled) => compiled,
-            None => self.prepare(key)?,
-        };
-        let _span = tracing::info_span!("submit", tokens, batch = batch.len(), macs = compiled.work.macs).entered();
+        let (tokens, hidden) = (batch[0].ids.len(), self.model.embedding.hidden);
+        let pitch = self.pitch();
+        let rows = self.rows(batch);
+        let answer = self.complete((tokens as u32, batch.len() as u32), &rows, options)?;
+        self.report.add(&answer, batch.len(), tokens);
+        let sequence = |rows: &[i16]| rows.chunks(pitch).flat_map(|r| &r[..hidden]).copied().collect();
+        Ok(answer.states.chunks(tokens * pitch).map(sequence).collect())
+    }
 
-        let hidden = self.model.embedding.hidden;
-        let pitch = residual_pitch(&self.model.encoder.shape) as usize / 2;
+    /// Values from row to row of the program's input and output.
+    fn pitch(&self) -> usize {
+        residual_pitch(&self.model.encoder.shape) as usize / 2
+    }
+
+    /// The program's input for sequences of equal length.
+    fn rows(&self, batch: &[&Encoding]) -> Vec<i16> {
+        let (tokens, pitch) = (batch[0].ids.len(), self.pitch());
         let mut rows = vec![0i16; batch.len() * tokens * pitch];
         for (encoding, rows) in batch.iter().zip(rows.chunks_mut(tokens * pitch)) {
             self.model.embedding.sums(encoding, pitch, rows);
         }
-        to_little_endian(&mut rows);
-        self.engine.write(&self.memory.input, 0, bytemuck::cast_slice(&rows))?;
-        let bindings = Bindings::new()
-            .bind(CONSTANTS.into(), &self.constants)
-            .bind(INPUT.into(), &self.memory.input)
-            .bind(OUTPUT.into(), &self.memory.output)
-            .bind(WORKSPACE.into(), &self.memory.workspace);
+        rows
+    }
+
+    /// The regions that a program writes, after it ran on the input for one sequence; zeros where it does not write.
+    pub(crate) fn contents(
+        &mut self,
+        encoding: &Encoding,
+        program: &Verified,
+        deadline: Duration,
+    ) -> Result<[Vec<u8>; REGIONS], Error> {
+        let rows = self.rows(&[encoding]);
+        let run = systole_driver::RunOptions { trace: false, deadline };
+        self.card.contents(&self.model, program, &rows, run, &self.resilience)
+    }
+
+    /// Submits until the device has answered, or nothing is left to try.
+    fn complete(&mut self, key: (u32, u32), rows: &[i16], options: &RunOptions) -> Result<Answer, Error> {
         let run = systole_driver::RunOptions { trace: options.trace, deadline: options.deadline };
-        let done = self.engine.run(&compiled.loaded, &bindings, run)?;
-        self.engine.read(&self.memory.output, 0, bytemuck::cast_slice_mut(&mut rows))?;
-        to_little_endian(&mut rows);
-
-        done.trace.iter().for_each(|record| show(record, &compiled.program, done.cycles.is_some()));
-        compiled.last_use = self.report.submissions;
-        self.report.add(&done, &compiled, batch.len(), tokens);
-        self.programs.insert(key, compiled);
-        let sequence = |rows: &[i16]| rows.chunks(pitch).flat_map(|r| &r[..hidden]).copied().collect();
-        Ok(rows.chunks(tokens * pitch).map(sequence).collect())
-    }
-
-    /// Compiles, verifies and uploads the program for (tokens, batch).
-    fn prepare(&mut self, key: (u32, u32)) -> Result<Compiled, Error> {
-        let program = compile(&self.model.encoder, self.engine.config(), key.0, key.1)?;
-        let program = {
-            let _span = tracing::info_span!("verify", instructions = program.code.len()).entered();
-            verify(program)?
-        };
-        self.make_room(program.code.len());
-        for (buffer, region) in [
-            (&mut self.memory.input, INPUT),
-            (&mut self.memory.output, OUTPUT),
-            (&mut self.memory.workspace, WORKSPACE),
-        ] {
-            let size = program.regions[usize::from(region)].size.into();
-            if buffer.size() < size {
-                *buffer = self.engine.allocate(size)?;
+        let mut submitted_again = 0;
+        loop {
+            let error = match self.card.attempt(&self.model, key, rows, run, &self.resilience) {
+                Ok(answer) => return Ok(answer),
+                Err(error) if error.is_of_device() => error,
+                Err(error) => return Err(error),
+            };
+            self.events.corruptions += u64::from(matches!(error, Error::Corrupted { .. }));
+            let dead = matches!(error, Error::Unrecovered { .. });
+            if dead || submitted_again == self.resilience.resubmissions {
+                self.fall_back(error)?;
+                submitted_again = 0;
+            } else {
+                tracing::warn!(%error, "submitting again");
+                submitted_again += 1;
             }
+            self.events.resubmissions += 1;
         }
-        let loaded = self.engine.upload(&program)?;
-        let work = program.statistics()?.total;
-        self.report.compiled += 1;
-        Ok(Compiled { program, loaded, work, last_use: self.report.submissions })
     }
 
-    /// Forgets programs until one more of this length stays inside the cache.
-    fn make_room(&mut self, instructions: usize) {
-        let size = |c: &Compiled| size_of_val(&c.program.code[..]);
-        let mut total = instructions * systole_isa::INSTRUCTION_BYTES + self.programs.values().map(size).sum::<usize>();
-        while total > PROGRAM_CACHE {
-            let Some((&oldest, _)) = self.programs.iter().min_by_key(|(_, c)| c.last_use) else { return };
-            total -= self.programs.remove(&oldest).as_ref().map_or(0, size);
-        }
+    /// Goes on elsewhere after `error`, which is returned if there is nowhere to go.
+    fn fall_back(&mut self, error: Error) -> Result<(), Error> {
+        let Some(open) = self.fallback.take() else { return Err(error) };
+        tracing::error!(%error, "the device is given up; going on with the fallback");
+        let device = open(self.card.config()).map_err(EngineError::from)?;
+        let before = std::mem::replace(&mut self.card, Card::new(Engine::open(device)?, &self.model)?);
+        self.events.recoveries += before.recoveries();
+        self.report.compiled += before.compiled();
+        let submission = self.report.submissions;
+        self.events.fell_back = Some(FellBack { submission, at: SystemTime::now(), reason: error.to_string() });
+        Ok(())
     }
 }
 
 impl Report {
-    fn add(&mut self, done: &RunReport, compiled: &Compiled, sequences: usize, tokens: usize) {
+    fn add(&mut self, Answer { report, work, .. }: &Answer, sequences: usize, tokens: usize) {
         self.submissions += 1;
         self.sequences += sequences as u64;
         self.tokens += (sequences * tokens) as u64;
-        self.instructions += u64::from(done.executed);
-        self.macs += compiled.work.macs;
-        self.bytes += compiled.work.bytes();
-        if let Some(cycles) = done.cycles {
+        self.instructions += u64::from(report.executed);
+        self.macs += work.macs;
+        self.bytes += work.bytes();
+        if let Some(cycles) = report.cycles {
             self.cycles = Some(self.cycles.unwrap_or(0) + cycles);
         }
-    }
-}
-
-/// Emits the span of one traced instruction. `start` and `end` are the device's clock: cycles where it has timing, else
-/// nanoseconds of host time.
-fn show(record: &TraceRecord, program: &Verified, timed: bool) {
-    let index = record.instruction as usize;
-    let Some(Ok(instruction)) = program.code.get(index).map(Instruction::decode) else { return };
-    let Some(tag) = program.tags.get(usize::from(record.tag).wrapping_sub(1)) else { return };
-    let work = Statistics::of(&instruction);
-    let (macs, bytes) = (work.macs, work.bytes());
-    let unit = Unit::QUEUED.into_iter().find(|&u| u as u8 == record.unit).map_or("unknown", Unit::name);
-    let cycles = timed.then(|| record.end.saturating_sub(record.start));
-    let (layer, op, start, end) = (tag.layer, tag.op.as_str(), record.start, record.end);
-    let _span = tracing::info_span!(
-        target: "systole::op", "op", unit, layer, op, instruction = instruction.op.mnemonic(), macs, bytes, cycles, start, end
-    );
-}
-
-/// Device memory is little-endian; this is nothing on a little-endian host.
-fn to_little_endian(values: &mut [i16]) {
-    if cfg!(target_endian = "big") {
-        values.iter_mut().for_each(|v| *v = v.swap_bytes());
     }
 }

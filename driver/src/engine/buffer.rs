@@ -7,7 +7,7 @@ use systole_isa::REGIONS;
 use systole_isa::ring::{REGION_WRITE, Region};
 
 use super::EngineError;
-use crate::RegionSpec;
+use crate::{Device, DeviceError, RegionSpec};
 
 /// Addresses of dropped buffers. Dropping cannot reach the device, which the engine owns, so the engine releases them
 /// at its next opportunity.
@@ -27,12 +27,19 @@ pub struct Buffer {
     pub(super) address: u64,
     pub(super) size: u64,
     pub(super) owner: Arc<Dropped>,
+    /// The engine's when it was allocated.
+    pub(super) generation: u32,
 }
 
 impl Buffer {
     /// Bytes.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The generation of the engine's memory that it belongs to.
+    pub fn generation(&self) -> u32 {
+        self.generation
     }
 }
 
@@ -66,7 +73,7 @@ impl<'a> Bindings<'a> {
     pub(super) fn table(
         &self,
         specs: &[RegionSpec; REGIONS],
-        owner: &Arc<Dropped>,
+        check: impl Fn(&Buffer) -> Result<(), EngineError>,
     ) -> Result<[Region; REGIONS], EngineError> {
         let mut table = [Region::zeroed(); REGIONS];
         for (region, spec) in specs.iter().enumerate().filter(|(_, spec)| spec.size > 0) {
@@ -74,9 +81,7 @@ impl<'a> Bindings<'a> {
             let Some(buffer) = self.0[region] else {
                 return Err(EngineError::Unbound { region, name: name(), size: spec.size });
             };
-            if !Arc::ptr_eq(&buffer.owner, owner) {
-                return Err(EngineError::Foreign { what: "buffer" });
-            }
+            check(buffer)?;
             if buffer.size < u64::from(spec.size) {
                 let (needed, given) = (spec.size, buffer.size);
                 return Err(EngineError::BufferTooSmall { region, name: name(), needed, given });
@@ -91,4 +96,16 @@ impl<'a> Bindings<'a> {
         }
         Ok(table)
     }
+}
+
+/// Memory for an owner.
+pub(super) fn allocate(
+    device: &mut (dyn Device + Send),
+    owner: &Arc<Dropped>,
+    size: u64,
+    generation: u32,
+) -> Result<Buffer, DeviceError> {
+    // A buffer of nothing still has an address of its own.
+    let address = device.allocate(size.max(1))?;
+    Ok(Buffer { address, size, owner: Arc::clone(owner), generation })
 }

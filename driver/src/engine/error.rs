@@ -69,9 +69,73 @@ pub enum EngineError {
         /// Time since the reset.
         waited: Duration,
     },
-    /// A reset failed after an earlier error, so the device may still use memory; this engine runs nothing more.
-    #[error("the device could not be reset after an earlier error; open it again")]
-    Unusable,
+    /// BUILD_ID reads something else than was asked for.
+    #[error(
+        "BUILD_ID reads {found:#010x} instead of {expected:#010x}: another bitstream runs on the board; load the right \
+         one with `systole program`"
+    )]
+    BuildMismatch {
+        /// Build that was asked for.
+        expected: u32,
+        /// The value read.
+        found: u32,
+    },
+    /// The device has another configuration than was asked for.
+    #[error(
+        "the device has configuration `{found}` instead of `{expected}`; load a bitstream for `{expected}` with `systole \
+         program`"
+    )]
+    ConfigMismatch {
+        /// Configuration that was asked for.
+        expected: &'static str,
+        /// The device's.
+        found: &'static str,
+    },
+    /// A run failed and nobody recovered the device.
+    #[error("the device failed earlier and was not recovered; recover it, or open it again after `systole reset`")]
+    Poisoned,
+    /// A register is not as it was left, while a submission was in flight.
+    #[error(
+        "{register} reads {found:#x} instead of {expected:#x}: something else reset the device; make sure that no other \
+         process uses it, and that its power is stable"
+    )]
+    Forgot {
+        /// Name of the register.
+        register: &'static str,
+        /// What the engine wrote.
+        expected: u32,
+        /// The value read.
+        found: u32,
+    },
+    /// The self-test's program gave another result.
+    #[error(
+        "self-test: byte {index} is {found:#04x} instead of {expected:#04x}; load the bitstream again, and if that does \
+         not help, `systole validate` shows what is broken"
+    )]
+    SelfTest {
+        /// Index in the output.
+        index: usize,
+        /// The right value.
+        expected: u8,
+        /// The value read.
+        found: u8,
+    },
+    /// The self-test's program was refused, which no device can help.
+    #[error("the self-test's program was refused: {0}; please report this")]
+    Refused(Box<crate::Refused>),
+    /// A buffer or program from before device memory was lost.
+    #[error(
+        "a {what} of generation {generation} was passed, the device is in generation {now}: a reset of the link lost its \
+         memory; allocate or upload it again"
+    )]
+    Stale {
+        /// `buffer` or `program`.
+        what: &'static str,
+        /// Its generation.
+        generation: u32,
+        /// The engine's.
+        now: u32,
+    },
     /// The program was compiled for another configuration.
     #[error(
         "the program is for configuration `{program}`, the device has `{device}`; compile it again for \
@@ -155,6 +219,39 @@ pub enum EngineError {
         /// The value found.
         found: u64,
     },
+}
+
+impl EngineError {
+    /// Whether the device or the way to it is to blame, so that the same request may succeed on a recovered device. The
+    /// others are the caller's: they come again.
+    pub fn is_of_device(&self) -> bool {
+        match self {
+            Self::Device(error) => {
+                matches!(error, DeviceError::LinkDown { .. } | DeviceError::System { .. } | DeviceError::Stopped { .. })
+            }
+            Self::NotSystole { .. }
+            | Self::AbiMismatch { .. }
+            | Self::UnknownConfig { .. }
+            | Self::ConfigRegister { .. }
+            | Self::BuildMismatch { .. }
+            | Self::ConfigMismatch { .. }
+            | Self::Reset { .. }
+            | Self::Poisoned
+            | Self::Forgot { .. }
+            | Self::SelfTest { .. }
+            | Self::Faulted(_)
+            | Self::Timeout { .. }
+            | Self::Protocol { .. } => true,
+            Self::Refused(_)
+            | Self::Stale { .. }
+            | Self::ProgramConfig { .. }
+            | Self::Foreign { .. }
+            | Self::BufferRange { .. }
+            | Self::Unbound { .. }
+            | Self::BufferTooSmall { .. }
+            | Self::Shared { .. } => false,
+        }
+    }
 }
 
 fn names() -> String {

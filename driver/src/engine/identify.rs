@@ -22,8 +22,24 @@ pub struct Identity {
     pub build_id: u32,
 }
 
+/// Who must answer, beyond any device of this contract; for instance the bitstream that was just loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// Its configuration.
+    pub config: Option<&'static HwConfig>,
+    /// Its build, as a bitstream bundle names it.
+    pub build_id: Option<u32>,
+}
+
+impl From<Identity> for Expected {
+    /// The same device again.
+    fn from(Identity { config, build_id }: Identity) -> Self {
+        Self { config: Some(config), build_id: Some(build_id) }
+    }
+}
+
 /// Reads and checks the identity registers.
-pub(super) fn identify(device: &mut (dyn Device + Send)) -> Result<Identity, EngineError> {
+pub(super) fn identify(device: &mut (dyn Device + Send), expected: Expected) -> Result<Identity, EngineError> {
     let found = device.get(register::MAGIC)?;
     if found != register::MAGIC_VALUE {
         return Err(EngineError::NotSystole { found });
@@ -47,7 +63,14 @@ pub(super) fn identify(device: &mut (dyn Device + Send)) -> Result<Identity, Eng
             return Err(EngineError::ConfigRegister { register, config: config.name, expected, found });
         }
     }
-    Ok(Identity { config, build_id: device.get(register::BUILD_ID)? })
+    let build_id = device.get(register::BUILD_ID)?;
+    if let Some(wanted) = expected.config.filter(|wanted| wanted.id != config.id) {
+        return Err(EngineError::ConfigMismatch { expected: wanted.name, found: config.name });
+    }
+    if let Some(expected) = expected.build_id.filter(|wanted| *wanted != build_id) {
+        return Err(EngineError::BuildMismatch { expected, found: build_id });
+    }
+    Ok(Identity { config, build_id })
 }
 
 /// Disables and resets the engine, and waits until it runs nothing and both rings are at their start.

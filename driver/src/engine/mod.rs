@@ -1,16 +1,22 @@
-//! One device, from identification to the completion of runs.
+//! One device, from identification to the completion of runs, and back to its feet when it failed.
 //!
-//! 1. [`Engine::open`] checks who answers, resets it and hands it empty rings.
+//! 1. [`Closed`], [`Identified`], [`Engine`], [`Poisoned`] are the states of a device; [`Engine::open`] is the short way
+//!    to the third: it checks who answers, resets it and hands it empty rings.
 //! 2. [`Engine::upload`] copies a verified program into device memory.
 //! 3. [`Engine::allocate`], [`Engine::write`] and [`Engine::read`] manage the memory that regions are bound to.
 //! 4. [`Engine::run`] submits and waits. In steady state it allocates nothing, on the host or the device.
+//! 5. An error in flight poisons the engine: all it can still do is [`Poisoned::recover`].
 //!
 //! Invariants: nothing but a [`Verified`] program is submitted, over regions no larger than it declares; after an error
-//! in flight the device is reset before anything else happens, so no buffer is reused under a running submission.
+//! in flight no memory is released or used again before the device has finished or was reset; every wait has a deadline.
 
 mod buffer;
 mod error;
 mod identify;
+mod memory;
+mod recovery;
+mod self_test;
+mod states;
 mod submission;
 
 use std::sync::Arc;
@@ -18,16 +24,18 @@ use std::time::Duration;
 
 use bytemuck::Zeroable;
 use systole_isa::register;
-use systole_isa::ring::{Region, SUBMIT_INTERRUPT, SUBMIT_TRACE, Submission, TraceRecord};
+use systole_isa::ring::{Completion, Region, SUBMIT_INTERRUPT, SUBMIT_TRACE, Submission, TraceRecord};
 use systole_isa::{HwConfig, REGIONS};
 
 pub use buffer::{Bindings, Buffer};
 pub use error::EngineError;
-pub use identify::Identity;
+pub use identify::{Expected, Identity};
+pub use recovery::{Recovery, RecoveryCounts, RecoveryPolicy, Rung};
+pub use states::{Closed, Failed, Identified, Poisoned};
 
-use crate::{Device, DeviceError, Program, RegionSpec, RegisterAccess, Verified};
+use crate::{Device, Program, RegionSpec, RegisterAccess, Verified};
 use buffer::Dropped;
-use submission::Channel;
+use submission::{Channel, Pending};
 
 /// A program in device memory. Dropping it frees that memory.
 #[derive(Debug)]
@@ -85,31 +93,51 @@ pub struct UnitCounters {
     pub stall: u32,
 }
 
-/// Owner of a device.
+/// Owner of a device that is ready to run programs.
 pub struct Engine {
     device: Box<dyn Device + Send>,
     identity: Identity,
     dropped: Arc<Dropped>,
     arena: Buffer,
     trace: Option<Buffer>,
-    /// `None` after a reset that failed.
-    channel: Option<Channel>,
+    channel: Channel,
     next_id: u64,
+    watchdog: u32,
+    /// How often memory was lost.
+    generation: u32,
+    poison: Option<Poison>,
+    recoveries: RecoveryCounts,
+}
+
+/// Why an engine does nothing.
+#[derive(Debug)]
+enum Poison {
+    /// The device may still work on this.
+    InFlight(Pending),
+    /// What was in flight is lost.
+    Lost,
 }
 
 impl Engine {
-    /// Identifies a device, resets it and sets up its rings.
+    /// Identifies a device, resets it and sets up its rings: the way through [`Closed`] and [`Identified`].
     ///
     /// # Errors
     /// The device is none of ours, implements another contract or configuration, cannot be reset or has no memory.
     #[tracing::instrument(level = "debug", skip_all)]
-    pub fn open(mut device: Box<dyn Device + Send>) -> Result<Self, EngineError> {
-        let identity = identify::identify(&mut *device)?;
-        let dropped = Arc::new(Dropped::default());
-        let arena = allocate(&mut *device, &dropped, submission::ARENA_BYTES)?;
-        let channel = Some(Channel::open(&mut *device, arena.address)?);
-        tracing::debug!(config = identity.config.name, build_id = identity.build_id, "opened");
-        Ok(Self { device, identity, dropped, arena, trace: None, channel, next_id: 1 })
+    pub fn open(device: Box<dyn Device + Send>) -> Result<Self, EngineError> {
+        Ok(Closed::new(device).identify(Expected::default())?.start()?)
+    }
+
+    fn new(
+        device: Box<dyn Device + Send>,
+        identity: Identity,
+        dropped: Arc<Dropped>,
+        arena: Buffer,
+        channel: Channel,
+    ) -> Self {
+        let recoveries = RecoveryCounts::default();
+        let (trace, next_id, watchdog, generation, poison) = (None, 1, 0, 0, None);
+        Self { device, identity, dropped, arena, trace, channel, next_id, watchdog, generation, poison, recoveries }
     }
 
     /// The device's configuration.
@@ -122,40 +150,33 @@ impl Engine {
         self.identity
     }
 
-    /// Reserves zeroed device memory.
-    ///
-    /// # Errors
-    /// The memory is exhausted or the engine unusable.
-    pub fn allocate(&mut self, bytes: u64) -> Result<Buffer, EngineError> {
-        self.collect()?;
-        Ok(allocate(&mut *self.device, &self.dropped, bytes)?)
+    /// Changes whenever device memory was lost; buffers and programs of an earlier generation are refused.
+    pub fn generation(&self) -> u32 {
+        self.generation
     }
 
-    /// Copies host bytes into a buffer.
-    ///
-    /// # Errors
-    /// The range leaves the buffer, or the buffer belongs to another engine.
-    pub fn write(&mut self, buffer: &Buffer, offset: u64, bytes: &[u8]) -> Result<(), EngineError> {
-        let address = self.locate(buffer, offset, bytes.len())?;
-        Ok(self.device.copy_to(address, bytes)?)
+    /// What was needed so far to keep the device running.
+    pub fn recoveries(&self) -> RecoveryCounts {
+        self.recoveries
     }
 
-    /// Copies a buffer to host bytes.
-    ///
-    /// # Errors
-    /// The range leaves the buffer, or the buffer belongs to another engine.
-    pub fn read(&mut self, buffer: &Buffer, offset: u64, bytes: &mut [u8]) -> Result<(), EngineError> {
-        let address = self.locate(buffer, offset, bytes.len())?;
-        Ok(self.device.copy_from(address, bytes)?)
+    /// Has the device's watchdog stop each later submission after so many cycles; 0, as in the beginning, is never. Unlike
+    /// the deadline of [`RunOptions`] it counts device time, and an executor without timing ignores it.
+    pub fn set_watchdog(&mut self, cycles: u32) {
+        self.watchdog = cycles;
     }
 
-    /// Releases a buffer at once, and all that were dropped before; dropping it does the same later.
+    /// The engine after an error in flight; `None` while it is ready.
+    pub fn poisoned(&mut self) -> Option<Poisoned<'_>> {
+        self.poison.is_some().then(|| Poisoned::of(self))
+    }
+
+    /// Runs a small program whose result is known.
     ///
     /// # Errors
-    /// The device refuses.
-    pub fn release(&mut self, buffer: Buffer) -> Result<(), EngineError> {
-        drop(buffer);
-        self.collect()
+    /// [`EngineError::SelfTest`] for another result; else as [`Engine::run`].
+    pub fn self_test(&mut self, deadline: Duration) -> Result<(), EngineError> {
+        self_test::run(self, deadline)
     }
 
     /// Copies a program into device memory.
@@ -180,8 +201,8 @@ impl Engine {
     /// Runs a program over the bound buffers and waits for its completion.
     ///
     /// # Errors
-    /// The bindings do not fit the program; the device faults, does not complete in time or breaks the protocol. In
-    /// these last cases it has been reset, and what the program's writable regions hold is undefined.
+    /// The bindings do not fit the program; the device faults, does not complete in time or breaks the protocol. These
+    /// last poison the engine, see [`Engine::poisoned`], and what the program's writable regions hold is undefined.
     #[tracing::instrument(level = "debug", skip_all, fields(instructions = program.instructions, cycles))]
     pub fn run(
         &mut self,
@@ -190,10 +211,8 @@ impl Engine {
         options: RunOptions,
     ) -> Result<RunReport, EngineError> {
         self.collect()?;
-        if !Arc::ptr_eq(&program.code.owner, &self.dropped) {
-            return Err(EngineError::Foreign { what: "program" });
-        }
-        let table = bindings.table(&program.regions, &self.dropped)?;
+        self.check(&program.code, "program")?;
+        let table = bindings.table(&program.regions, |buffer| self.check(buffer, "buffer"))?;
         let traced = options.trace && program.tagged > 0;
         if traced {
             self.prepare_trace(program.tagged)?;
@@ -206,19 +225,19 @@ impl Engine {
             abi_hash: program.abi_hash,
             instructions: program.instructions,
             flags: SUBMIT_INTERRUPT | if traced { SUBMIT_TRACE } else { 0 },
+            watchdog: self.watchdog,
             ..Submission::zeroed()
         };
-        let report = self.submit(&table, submission, traced.then_some(program.tagged), options.deadline);
-        if report.is_err() {
-            // Whatever the device still does must not meet memory that is used for something else.
-            self.channel = None;
-            self.channel = Channel::open(&mut *self.device, self.arena.address)
-                .inspect_err(|error| tracing::error!(%error, "reset failed"))
-                .ok();
-        }
-        report.inspect(|report| {
-            tracing::Span::current().record("cycles", report.cycles);
-        })
+        let records = traced.then_some(program.tagged);
+        let pending = Pending { id, instructions: program.instructions, records };
+        self.submit(&table, submission, pending, options.deadline)
+            .inspect(|report| {
+                tracing::Span::current().record("cycles", report.cycles);
+            })
+            .inspect_err(|error| {
+                tracing::warn!(%error, id, "a submission failed");
+                self.poison = Some(Poison::InFlight(pending));
+            })
     }
 
     /// The counters of the last run, by the order of [`systole_isa::Unit::QUEUED`].
@@ -245,15 +264,19 @@ impl Engine {
         &mut self,
         table: &[Region; REGIONS],
         submission: Submission,
-        records: Option<u32>,
+        pending: Pending,
         deadline: Duration,
     ) -> Result<RunReport, EngineError> {
-        let channel = self.channel.as_mut().ok_or(EngineError::Unusable)?;
-        channel.submit(&mut *self.device, table, submission)?;
-        let entry = channel.wait(&mut *self.device, deadline)?;
-        submission::check_completion(&entry, submission.id, submission.instructions)?;
-        let trace = match records {
-            Some(count) => self.read_trace(count, &submission)?,
+        self.channel.submit(&mut *self.device, table, submission)?;
+        let entry = self.channel.wait(&mut *self.device, deadline)?;
+        self.finish(&entry, pending)
+    }
+
+    /// What a completion reports, once it is checked.
+    fn finish(&mut self, entry: &Completion, pending: Pending) -> Result<RunReport, EngineError> {
+        submission::check_completion(entry, pending.id, pending.instructions)?;
+        let trace = match pending.records {
+            Some(count) => self.read_trace(count, pending)?,
             None => Vec::new(),
         };
         let cycles = (entry.cycles != 0).then_some(entry.cycles);
@@ -272,50 +295,16 @@ impl Engine {
         Ok(self.device.set(register::TRACE_SIZE, records)?)
     }
 
-    fn read_trace(&mut self, expected: u32, submission: &Submission) -> Result<Vec<TraceRecord>, EngineError> {
+    fn read_trace(&mut self, expected: u32, pending: Pending) -> Result<Vec<TraceRecord>, EngineError> {
         let found = self.device.get(register::TRACE_COUNT)?;
         submission::expect("TRACE_COUNT", expected.into(), found.into())?;
         let mut records = vec![TraceRecord::zeroed(); expected as usize];
         if let Some(buffer) = &self.trace {
             self.device.copy_from(buffer.address, bytemuck::cast_slice_mut(&mut records))?;
         }
-        submission::check_trace(&records, submission.id, submission.instructions)?;
+        submission::check_trace(&records, pending.id, pending.instructions)?;
         Ok(records)
     }
-
-    /// Releases what was dropped, unless the device may still be using it.
-    fn collect(&mut self) -> Result<(), EngineError> {
-        if self.channel.is_none() {
-            return Err(EngineError::Unusable);
-        }
-        Ok(self.drain()?)
-    }
-
-    fn drain(&mut self) -> Result<(), DeviceError> {
-        let mut dropped = self.dropped.lock();
-        while let Some(address) = dropped.pop() {
-            self.device.release(address)?;
-        }
-        Ok(())
-    }
-
-    /// The bus address of a range inside a buffer of this engine.
-    fn locate(&self, buffer: &Buffer, offset: u64, bytes: usize) -> Result<u64, EngineError> {
-        if !Arc::ptr_eq(&buffer.owner, &self.dropped) {
-            return Err(EngineError::Foreign { what: "buffer" });
-        }
-        let bytes = bytes as u64;
-        match offset.checked_add(bytes) {
-            Some(end) if end <= buffer.size => Ok(buffer.address + offset),
-            _ => Err(EngineError::BufferRange { offset, bytes, size: buffer.size }),
-        }
-    }
-}
-
-fn allocate(device: &mut (dyn Device + Send), owner: &Arc<Dropped>, size: u64) -> Result<Buffer, DeviceError> {
-    // A buffer of nothing still has an address of its own.
-    let address = device.allocate(size.max(1))?;
-    Ok(Buffer { address, size, owner: Arc::clone(owner) })
 }
 
 impl Drop for Engine {

@@ -23,6 +23,12 @@ pub enum Answer {
     WildTail,
     /// Never answers.
     Hangs,
+    /// Completes when the engine is disabled.
+    Disabled,
+    /// Loses all it was told.
+    Forgets,
+    /// Latches a fault of the rings and answers nothing.
+    Halts,
     /// Every access fails from now on, resets included.
     Dies,
 }
@@ -48,6 +54,7 @@ pub struct State {
     pub stuck: bool,
     phase_turns: u32,
     late: Option<u32>,
+    finishing: bool,
 }
 
 /// A handle that the test keeps while the engine owns the device.
@@ -114,8 +121,14 @@ impl State {
         let table: [Region; REGIONS] = self.load(submission.regions);
         self.submissions.push((submission, table));
         let answer = if self.script.is_empty() { Answer::Completes(Irq::Raised) } else { self.script.remove(0) };
-        if matches!(answer, Answer::Hangs) {
-            return;
+        match answer {
+            Answer::Hangs => return,
+            Answer::Forgets => return self.reset(),
+            Answer::Halts => {
+                let latched = [(register::STATUS, 2), (register::FAULT, 17), (register::FAULT_ADDRESS_LO, 0x40)];
+                return self.registers.extend(latched.map(|(r, value)| (r.offset, value)));
+            }
+            _ => {}
         }
         self.registers.insert(register::SQ_HEAD.offset, tail);
         let instructions = submission.instructions;
@@ -132,6 +145,10 @@ impl State {
         self.span(address, 32).unwrap().copy_from_slice(bytemuck::bytes_of(&entry));
         match answer {
             Answer::Late(waits) => self.late = Some(waits),
+            Answer::Disabled => {
+                self.finishing = true;
+                self.registers.insert(register::STATUS.offset, 1);
+            }
             Answer::WildTail => drop(self.registers.insert(register::CQ_TAIL.offset, 7)),
             Answer::Dies => self.dead = true,
             Answer::Completes(Irq::Lost) => self.complete(false),
@@ -175,16 +192,17 @@ impl State {
 
     fn reset(&mut self) {
         self.resets += 1;
-        (self.phase_turns, self.late) = (0, None);
+        (self.phase_turns, self.late, self.finishing) = (0, None, false);
         if !self.stuck {
-            for r in [register::SQ_HEAD.offset, register::SQ_TAIL.offset, register::CQ_TAIL.offset] {
+            let cleared = [register::SQ_HEAD, register::CQ_TAIL, register::STATUS, register::FAULT];
+            for r in cleared.map(|r| r.offset).into_iter().chain([register::SQ_TAIL.offset]) {
                 self.registers.insert(r, 0);
             }
         }
     }
 }
 
-const GONE: DeviceError = DeviceError::RegisterOffset { offset: u32::MAX };
+const GONE: DeviceError = DeviceError::LinkDown { register: "MAGIC" };
 
 impl Device for Mock {
     fn read(&mut self, offset: u32) -> Result<u32, DeviceError> {
@@ -205,6 +223,11 @@ impl Device for Mock {
         match offset {
             o if o == register::RESET.offset => s.reset(),
             o if o == register::SQ_TAIL.offset => s.doorbell(value),
+            o if o == register::CONTROL.offset && value == 0 && s.finishing => {
+                s.finishing = false;
+                s.registers.insert(register::STATUS.offset, 0);
+                s.complete(true);
+            }
             _ => {}
         }
         Ok(())
@@ -232,6 +255,16 @@ impl Device for Mock {
 
     fn copy_from(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), DeviceError> {
         bytes.copy_from_slice(self.state().span(address, bytes.len() as u64)?);
+        Ok(())
+    }
+
+    fn reset_link(&mut self) -> Result<(), DeviceError> {
+        let mut s = self.state();
+        if s.dead {
+            return Err(GONE);
+        }
+        s.stuck = false;
+        s.reset();
         Ok(())
     }
 
