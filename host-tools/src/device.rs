@@ -66,7 +66,7 @@ impl DeviceSpec {
         let opened = |device, config| Opened { device, spec: self.clone(), config, why: None };
         match self {
             Self::Auto => auto(&kernel()),
-            Self::Sim(config) => Ok(opened(Box::new(systole_sim::Simulator::new(config)), config)),
+            Self::Sim(config) => Ok(opened(simulator(config), config)),
             Self::Rtl(config) => Ok(opened(verilated::open(config, &rtl.options())?, config)),
             Self::Board(location) => {
                 let mut device = transport::open_on(&kernel(), location, transport::Options::default())?;
@@ -175,6 +175,11 @@ impl fmt::Display for DeviceSpec {
 pub struct DeviceArg {
     #[arg(long, short, default_value = "sim", value_name = "DEVICE", help = HELP)]
     pub device: DeviceSpec,
+}
+
+/// The simulator, to stand in for a device or to be compared with it.
+pub fn simulator(config: &'static HwConfig) -> Box<dyn Device + Send> {
+    Box::new(systole_sim::Simulator::new(config))
 }
 
 /// Parses `--config`.

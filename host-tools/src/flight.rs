@@ -32,7 +32,7 @@ impl Flight {
     }
 
     /// Writes the recording if it was asked for or the device is to blame for the error, which then names the file.
-    pub fn end<T>(self, ended: anyhow::Result<T>) -> anyhow::Result<T> {
+    pub fn end<T>(&self, ended: anyhow::Result<T>) -> anyhow::Result<T> {
         let reason = match &ended {
             Ok(_) => "it was asked for".to_owned(),
             Err(error) => error.to_string(),
@@ -42,18 +42,25 @@ impl Flight {
             return ended;
         }
         ended.map_err(|error| {
-            let of_device = matches!(error.downcast_ref(), Some(systole_runtime::Error::Engine(_)));
-            if !of_device {
+            let runtime: Option<&systole_runtime::Error> = error.downcast_ref();
+            if !runtime.is_some_and(systole_runtime::Error::is_of_device) {
                 return error;
             }
-            match self.keep(reason) {
-                Ok(path) => anyhow!("{error}; see what happened last with `systole replay {}`", path.display()),
-                Err(unkept) => anyhow!("{error}; what happened last could not be kept: {unkept}"),
-            }
+            anyhow!("{error}{}", self.keep_unasked(&reason))
         })
     }
 
-    /// Writes it below the cache.
+    /// Writes it below the cache unless it is written anyway, and says where, as the end of a sentence.
+    pub fn keep_unasked(&self, reason: &str) -> String {
+        if self.asked.is_some() {
+            return String::new();
+        }
+        match self.keep(reason.to_owned()) {
+            Ok(path) => format!("; see what happened last with `systole replay {}`", path.display()),
+            Err(unkept) => format!("; what happened last could not be kept: {unkept}"),
+        }
+    }
+
     fn keep(&self, reason: String) -> anyhow::Result<PathBuf> {
         let directory = cache_directory()?.join("recordings");
         std::fs::create_dir_all(&directory).map_err(|e| anyhow!("cannot make {}: {e}", directory.display()))?;

@@ -7,10 +7,14 @@ use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
 use clap::ValueEnum;
+use systole_driver::Device;
 use systole_runtime::Session;
 use systole_runtime::checkpoint::{CheckpointError, Encoding};
+use systole_runtime::crosscheck::CrossCheck;
+use systole_runtime::quantize::QuantizedModel;
+use systole_sim::faults::{FaultPlan, Faulty};
 
-use crate::device::{self, DeviceSpec};
+use crate::device::{self, DeviceSpec, simulator};
 use crate::failure::{self, CHECK_FAILED};
 use crate::flight::Flight;
 use crate::input::{self, Text};
@@ -19,7 +23,7 @@ use crate::model::{Loaded, ModelArgs};
 use crate::output::check_writable;
 use crate::timeline::Timeline;
 use crate::verilated_args::VerilatedArgs;
-use passage::Passage;
+use passage::{Passage, Runner};
 
 pub mod check;
 mod passage;
@@ -45,6 +49,8 @@ Examples:
   systole run -m ./my-checkpoint --check fp32  what does INT8 cost? also with --scales dynamic
   systole run --trace run.json                 then open run.json in https://ui.perfetto.dev
   systole run --device rtl:n8 --text \"one cat\"   on the SystemVerilog, compiled by Verilator
+  systole run --device auto --fallback sim     on a board if there is one; go on without it if it is lost
+  systole run --device uio:0 --check sim       board and simulator side by side, to the bit
   systole run --device auto --record run.rec   on a board if there is one; then `systole replay run.rec`
 
 --input reads plain lines, or, if the first line begins with `{`, JSON Lines with a `text` each.
@@ -92,9 +98,18 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
 
-    /// Compare with the checkpoint in fp32; exit code 1 if a cosine is below the bound
+    /// Compare with the checkpoint in fp32, or side by side with the simulator; exit code 1 if a cosine is below the bound,
+    /// or a bit differs from the simulator's. Give it twice for both
     #[arg(long, value_enum, value_name = "REFERENCE")]
-    check: Option<Reference>,
+    check: Vec<Reference>,
+
+    /// Where to go on when the device is lost and cannot be recovered: the same results, to the bit
+    #[arg(long, value_enum, value_name = "DEVICE")]
+    fallback: Option<Fallback>,
+
+    /// Have the device misbehave, to see what happens: seed=7,rate=0.1,kinds=all or unplug@3 (as in `virtual-board`)
+    #[arg(long, value_name = "SPEC")]
+    faults: Option<FaultPlan>,
 
     /// Smallest cosine to the reference that passes the check
     #[arg(long, default_value_t = 0.97, value_name = "COSINE", requires = "check")]
@@ -114,10 +129,18 @@ enum Task {
     Embed,
 }
 
-#[derive(ValueEnum, Clone, Copy, Debug)]
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 enum Reference {
     /// The same encoder in 32-bit floating point on the CPU
     Fp32,
+    /// The simulator, with the device's configuration; names the first operation that differs
+    Sim,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum Fallback {
+    /// The simulator, with the device's configuration
+    Sim,
 }
 
 impl Args {
@@ -132,32 +155,59 @@ impl Args {
         self.record.as_deref().map(check_writable).transpose()?;
         let trace_file = self.trace.as_ref().map(create).transpose()?;
         let loaded = self.model.load()?;
-        let reference = self.check.map(|Reference::Fp32| check::Fp32::new(&loaded, self.reference.as_deref()));
-        let reference = reference.transpose()?;
+        let fp32 = self.check.contains(&Reference::Fp32);
+        let reference = fp32.then(|| check::Fp32::new(&loaded, self.reference.as_deref())).transpose()?;
         let encodings = self.encode(&loaded, &texts)?;
 
         let Loaded { name, model, .. } = loaded;
         let opened = self.device.open(&self.rtl)?;
         opened.tell();
         let spec = opened.spec;
-        let (device, flight) = Flight::begin(opened.device, &spec, self.record.clone());
-        let verdict = Session::new(model, device)
-            .map_err(anyhow::Error::from)
-            .and_then(|session| Passage::new(&self, &spec, session, reference).run(&name, &texts, &encodings));
-        let verdict = flight.end(verdict)?;
+        let device: Box<dyn Device + Send> = match &self.faults {
+            Some(plan) => Box::new(Faulty::new(opened.device, plan.clone())),
+            None => opened.device,
+        };
+        let (device, flight) = Flight::begin(device, &spec, self.record.clone());
+        let finished = self
+            .runner(model, device)
+            .and_then(|runner| Passage::new(&self, &spec, runner, reference).run(&name, &texts, &encodings));
+        let differs = |e: &anyhow::Error| matches!(e.downcast_ref(), Some(systole_runtime::Error::Differs { .. }));
+        let finished = match flight.end(finished) {
+            Err(error) if differs(&error) => {
+                failure::complain(&format!("check failed: {error}"));
+                return Ok(ExitCode::from(CHECK_FAILED));
+            }
+            finished => finished?,
+        };
+        finished.tell(&flight, &spec);
 
         if let (Some(timeline), Some((path, file))) = (timeline, trace_file) {
             timeline
                 .write(BufWriter::new(file), &spec.to_string())
                 .map_err(|e| anyhow!("cannot write {}: {e}; check the disk", path.display()))?;
         }
-        match verdict.filter(|v| v.failed > 0) {
+        match finished.verdict.filter(|v| v.failed > 0) {
             None => Ok(ExitCode::SUCCESS),
             Some(verdict) => {
                 failure::complain(&verdict.to_string());
                 Ok(ExitCode::from(CHECK_FAILED))
             }
         }
+    }
+
+    /// The session, with what stands in for its device and what it is compared with.
+    fn runner(&self, model: QuantizedModel, device: Box<dyn Device + Send>) -> anyhow::Result<Runner> {
+        let checked = self.check.contains(&Reference::Sim).then(|| model.clone());
+        let session = Session::new(model, device)?;
+        let config = session.config();
+        let session = match self.fallback {
+            Some(Fallback::Sim) => session.with_fallback(Box::new(|config| Ok(simulator(config)))),
+            None => session,
+        };
+        Ok(match checked {
+            Some(model) => Runner::Checked(Box::new(CrossCheck::new(session, Session::new(model, simulator(config))?))),
+            None => Runner::Alone(Box::new(session)),
+        })
     }
 
     fn texts(&self) -> anyhow::Result<Vec<Text>> {

@@ -4,14 +4,16 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use systole_runtime::checkpoint::Encoding;
-use systole_runtime::{RunOptions, Session};
+use systole_runtime::crosscheck::CrossCheck;
+use systole_runtime::{Events, RunOptions, Session};
 
 use super::Args;
 use super::check::{Fp32, Verdict};
 use crate::device::DeviceSpec;
+use crate::flight::Flight;
 use crate::input::Text;
 use crate::model;
-use crate::output::Output;
+use crate::output::{Output, note};
 use crate::view::embeddings::{Row, Summary, show};
 
 /// Texts that are embedded before the first of them is printed with `--json`.
@@ -27,24 +29,73 @@ struct Line<'a> {
     cosine_fp32: Option<f64>,
 }
 
+/// A session on the device, alone or beside one on the simulator.
+pub enum Runner {
+    /// The device alone.
+    Alone(Box<Session>),
+    /// With every result compared.
+    Checked(Box<CrossCheck>),
+}
+
+impl Runner {
+    /// The session on the device.
+    fn session(&self) -> &Session {
+        match self {
+            Self::Alone(session) => session,
+            Self::Checked(both) => both.board(),
+        }
+    }
+
+    fn embed(&mut self, encodings: &[Encoding], options: &RunOptions) -> Result<Vec<Vec<f32>>, systole_runtime::Error> {
+        match self {
+            Self::Alone(session) => session.embed(encodings, options),
+            Self::Checked(both) => both.embed(encodings, options),
+        }
+    }
+}
+
+/// How a passage ended.
+pub struct Finished {
+    /// Of the check against fp32, if it was asked for.
+    pub verdict: Option<Verdict>,
+    /// What went wrong with the device, and was mended.
+    events: Events,
+}
+
+impl Finished {
+    /// Says on stderr what went wrong with the device, and keeps a recording if it was given up.
+    pub fn tell(&self, flight: &Flight, spec: &DeviceSpec) {
+        if let Some(lost) = &self.events.fell_back {
+            let reason = &lost.reason;
+            let kept = flight.keep_unasked(reason);
+            note(&format!(
+                "device {spec}: given up after {} submissions ({reason}); the rest ran on the simulator{kept}",
+                lost.submission
+            ));
+        } else if self.events.resubmissions > 0 {
+            note(&format!("device {spec}: recovered, {} submissions were repeated", self.events.resubmissions));
+        }
+    }
+}
+
 /// A session, what to compare it with, and how it went so far.
 pub struct Passage<'a> {
     arguments: &'a Args,
     device: &'a DeviceSpec,
-    session: Session,
+    runner: Runner,
     check: Option<(Fp32, Verdict)>,
     elapsed: Duration,
 }
 
 impl<'a> Passage<'a> {
     /// Nothing has passed yet.
-    pub fn new(arguments: &'a Args, device: &'a DeviceSpec, session: Session, reference: Option<Fp32>) -> Self {
+    pub fn new(arguments: &'a Args, device: &'a DeviceSpec, runner: Runner, reference: Option<Fp32>) -> Self {
         let check = reference.map(|r| (r, Verdict::new(arguments.bound)));
-        Self { arguments, device, session, check, elapsed: Duration::ZERO }
+        Self { arguments, device, runner, check, elapsed: Duration::ZERO }
     }
 
-    /// Embeds everything and prints it; gives the check's verdict, if one was asked for.
-    pub fn run(mut self, name: &str, texts: &[Text], encodings: &[Encoding]) -> anyhow::Result<Option<Verdict>> {
+    /// Embeds everything and prints it.
+    pub fn run(mut self, name: &str, texts: &[Text], encodings: &[Encoding]) -> anyhow::Result<Finished> {
         let mut out = Output::new();
         let mut rows = Vec::new();
         let span = tracing::info_span!("embed", texts = texts.len());
@@ -68,7 +119,7 @@ impl<'a> Passage<'a> {
             show(&mut out, &rows, &self.summary(name), verdict.as_ref(), self.arguments.is_demo())?;
             out.flush()?;
         }
-        Ok(verdict)
+        Ok(Finished { verdict, events: self.runner.session().events() })
     }
 
     fn embed(&mut self, texts: &[Text], encodings: &[Encoding]) -> anyhow::Result<Vec<Row>> {
@@ -76,7 +127,7 @@ impl<'a> Passage<'a> {
         let deadline = self.device.deadline();
         let options = RunOptions { batch: (*batch).into(), trace: trace.is_some(), deadline };
         let start = Instant::now();
-        let embeddings = self.session.embed(encodings, &options)?;
+        let embeddings = self.runner.embed(encodings, &options)?;
         self.elapsed += start.elapsed();
         let mut rows: Vec<Row> = texts
             .iter()
@@ -93,12 +144,12 @@ impl<'a> Passage<'a> {
     }
 
     fn summary(&self, name: &str) -> Summary {
-        let shape = self.session.model().encoder.shape;
+        let shape = self.runner.session().model().encoder.shape;
         let scales = model::scales_name(shape.scales);
         Summary {
             device: self.device.to_string(),
             model: format!("{name}: {} layers x {}, INT8, {scales} scales", shape.layers, shape.hidden),
-            report: self.session.report(),
+            report: self.runner.session().report(),
             elapsed: self.elapsed,
         }
     }
