@@ -236,7 +236,7 @@ impl Session {
     /// Goes on elsewhere after `error`, which is returned if there is nowhere to go.
     fn fall_back(&mut self, error: Error) -> Result<(), Error> {
         let Some(open) = self.fallback.take() else { return Err(error) };
-        tracing::error!(%error, "the device is given up; going on with the fallback");
+        tracing::warn!(%error, "the device is given up; going on with the fallback");
         let device = open(self.card.config()).map_err(EngineError::from)?;
         let before = std::mem::replace(&mut self.card, Card::new(Engine::open(device)?, &self.model)?);
         self.events.recoveries += before.recoveries();

@@ -2,7 +2,7 @@
 //! right bytes or in a typed error, and nothing leaks.
 //!
 //! The short version runs with every `cargo test`, the long one with
-//! `cargo test -p systole-tests --test soak -- --ignored --nocapture`; `SYSTOLE_SOAK_SEED` repeats a run.
+//! `cargo test -p systole-tests --test soak -- --ignored --nocapture`; `SYSTOLE_SOAK_SEED` takes another seed.
 
 #[path = "soak/process.rs"]
 mod process;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use process::Holdings;
 use systole_driver::{Device, RecoveryCounts, RecoveryPolicy};
@@ -213,9 +213,8 @@ fn a_thousand_inferences_survive() {
 #[test]
 #[ignore = "takes a minute; tests/run and the command above run it"]
 fn ten_thousand_inferences_survive() {
-    let clock = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(1, |d| d.as_secs());
     let given = std::env::var("SYSTOLE_SOAK_SEED").ok();
-    soak(given.map_or_else(clock, |seed| seed.parse().expect("SYSTOLE_SOAK_SEED is a number")), 12_000);
+    soak(given.map_or(5, |seed| seed.parse().expect("SYSTOLE_SOAK_SEED is a number")), 12_000);
 }
 
 fn fails(resilience: Resilience) -> String {

@@ -311,7 +311,7 @@ impl Drop for Engine {
     /// Stops the device, which must not keep the addresses of rings that go away.
     fn drop(&mut self) {
         if let Err(error) = identify::reset(&mut *self.device) {
-            tracing::error!(%error, "could not stop the device");
+            tracing::warn!(%error, "could not stop the device");
             return;
         }
         self.trace = None;

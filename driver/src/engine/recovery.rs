@@ -106,7 +106,7 @@ pub(super) fn climb(engine: &mut Engine, policy: &RecoveryPolicy) -> Result<Reco
         Ok(_) => counts.soft_resets += 1,
         Err(error) => {
             counts.exhausted += 1;
-            tracing::error!(%error, "the device could not be recovered");
+            tracing::warn!(%error, "the device could not be recovered");
         }
     }
     outcome

@@ -100,7 +100,8 @@ impl Trial<'_> {
 
 /// Link, memory, copies, product, latency, bandwidth.
 pub fn measurements<'a>(trial: &'a Trial<'_>) -> impl Iterator<Item = Item> + 'a {
-    let all: [(&str, fn(&Trial<'_>) -> Found); 7] = [
+    type Measurement = fn(&Trial<'_>) -> Found;
+    let all: [(&str, Measurement); 7] = [
         ("link: identity and scratch register", link::registers),
         ("memory: walking ones and addresses", memory::patterns),
         ("memory: host copies", memory::copies),
