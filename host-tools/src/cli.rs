@@ -32,7 +32,7 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Run(run::Args),
+    Run(Box<run::Args>),
     Quantize(quantize::Args),
     Compile(compile::Args),
     Inspect(inspect::Args),

@@ -125,7 +125,8 @@ pub struct Event {
     pub at: Duration,
     /// Of the last time.
     pub until: Duration,
-    /// How often it happened with nothing else between, or in turns with one other look: a host that polls. 1 or more.
+    /// How often it happened, 1 or more: with nothing else between, or in a row of looks that was repeated, by a host that
+    /// polls.
     pub times: u32,
     /// What happened.
     pub action: Action,

@@ -7,6 +7,10 @@ use systole_isa::register;
 
 use super::{Action, Event, Gap, Image, Payload, Position, Recording};
 
+/// Longest row of looks of which repetitions are counted. The engine's are the ring and the interrupt, and now and then some
+/// registers between them, which tell whether the device still answers.
+const LOOKS: usize = 8;
+
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -49,8 +53,6 @@ pub(super) struct Window {
     lost: u64,
     /// Something was submitted, at any time.
     submitted: bool,
-    /// The last event but one was merged with a look, so that the last one's turn is next.
-    in_turns: bool,
 }
 
 impl Window {
@@ -66,7 +68,6 @@ impl Window {
             now: Position::default(),
             lost: 0,
             submitted: false,
-            in_turns: false,
         }
     }
 
@@ -78,29 +79,36 @@ impl Window {
         if self.too_many_bytes.is_some() {
             omit(&mut action);
         }
-        if let Some(event) = self.same_look(&action) {
-            event.times = event.times.saturating_add(1);
-            event.until = at;
-            return;
-        }
-        self.in_turns = false;
         self.payload += action.payload().map_or(0, Payload::held);
         let event = Event { at, until: at, times: 1, action };
         self.events.push_back(Entry { event, begins });
+        self.fold();
         self.shrink();
     }
 
-    /// The event that a look repeats: the last one, or, in turns, the last but one.
-    fn same_look(&mut self, action: &Action) -> Option<&mut Event> {
-        let last = self.events.len().checked_sub(1).filter(|_| action.is_look())?;
-        let matches = |at: usize| self.events.get(at).is_some_and(|e| e.event.action == *action);
-        // Only waiting may change places with another look: one that learns something may be what the other one needs.
-        let idle = |action: &Action| *action == Action::Wait { raised: false };
-        let turns = idle(action) || idle(&self.events[last].event.action);
-        let before = last.checked_sub(1).filter(|at| turns && matches(*at) && self.events[last].event.action.is_look());
-        let (at, in_turns) = if matches(last) { (last, false) } else { (before.filter(|_| !self.in_turns)?, true) };
-        self.in_turns = in_turns;
-        self.events.get_mut(at).map(|e| &mut e.event)
+    /// Makes one of a few looks in a row that the host has just repeated, as it does while it polls: their order stays, and
+    /// how often they were is counted.
+    fn fold(&mut self) {
+        for period in 1..=LOOKS {
+            let Some(later) = self.events.len().checked_sub(period) else { return };
+            // An entry that changes something ends the search: no longer row has none.
+            if !self.events[later].event.action.is_look() {
+                return;
+            }
+            let Some(earlier) = later.checked_sub(period) else { return };
+            let same = |at: usize| self.events[earlier + at].event.action == self.events[later + at].event.action;
+            if !(0..period).all(same) {
+                continue;
+            }
+            for at in 0..period {
+                let Some(Entry { event: again, .. }) = self.events.remove(later) else { return };
+                self.payload -= again.action.payload().map_or(0, Payload::held);
+                let first = &mut self.events[earlier + at].event;
+                first.times = first.times.saturating_add(again.times);
+                first.until = again.until;
+            }
+            return;
+        }
     }
 
     fn held(&self) -> u64 {
@@ -159,5 +167,47 @@ fn starts_work(action: &Action) -> bool {
 fn omit(action: &mut Action) {
     if let Some(payload) = action.payload_mut() {
         *payload = Payload::Omitted(payload.length());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: u32) -> Action {
+        Action::Read { offset: register::CQ_TAIL.offset, value }
+    }
+
+    /// As the engine polls: mostly ring and interrupt, now and then registers between them.
+    #[test]
+    fn hours_of_polling_take_a_few_entries() {
+        let mut window = Window::new(Limits::default());
+        let (ring, idle) =
+            (Action::CopyFrom { address: 64, bytes: (&[0u8; 32][..]).into() }, Action::Wait { raised: false });
+        let mut looks = 0;
+        for round in 0..100_000 {
+            let row = if round % 7 == 6 { vec![&ring, &idle] } else { vec![&ring] };
+            let examined = [read(1), read(2), read(3), ring.clone(), idle.clone()];
+            for action in row.into_iter().cloned().chain(examined) {
+                window.push(action);
+                looks += 1;
+            }
+        }
+        let recording = window.recording(String::new(), String::new());
+        assert!(recording.events.len() < 100, "{}", recording.events.len());
+        assert_eq!(recording.events.iter().map(|e| e.times).sum::<u32>(), looks);
+        assert!(recording.events.iter().all(|e| e.until >= e.at));
+        assert!(window.payload < 4096);
+    }
+
+    #[test]
+    fn what_changes_something_is_never_folded_and_order_is_kept() {
+        let mut window = Window::new(Limits::default());
+        let write = Action::Write { offset: register::WATCHDOG.offset, value: 1 };
+        let actions =
+            [write.clone(), write.clone(), read(1), read(2), read(1), write.clone(), read(1), read(2), read(1)];
+        actions.iter().for_each(|action| window.push(action.clone()));
+        let kept: Vec<Action> = window.events.iter().map(|e| e.event.action.clone()).collect();
+        assert_eq!(kept, actions);
     }
 }
