@@ -45,6 +45,10 @@ impl SharedMapping {
     /// # Errors
     /// Those of `mmap`.
     pub fn anonymous(bytes: usize) -> io::Result<Self> {
+        if cfg!(miri) {
+            // Which knows neither populating nor advice.
+            return Ok(Self { map: MmapOptions::new().len(bytes).map_anon()?.into() });
+        }
         Self::private(MmapOptions::new().len(bytes).populate())
     }
 
@@ -237,6 +241,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri maps no files")]
     fn registers_are_little_endian_words_of_the_file() {
         let file = tempfile::tempfile().unwrap();
         file.set_len(8192).unwrap();
