@@ -299,7 +299,7 @@ fn memory_can_be_placed_where_none_is() {
 #[ignore = "needs Verilator 5"]
 fn the_simulators_recording_replays_on_the_rtl() {
     // A window in mid-run, so that the RTL's rings are turned too.
-    let recording = recorded(Limits { events: 60, ..ALL }, 7);
+    let recording = recorded(Limits { events: 60, ..ALL }, 12);
     assert!(recording.start.completed > 16);
     let mut rtl = RtlDevice::open(&N8, &RtlOptions::default()).unwrap_or_else(|e| panic!("{e}"));
     let outcome = replay(&recording, &mut rtl, &Options::default()).unwrap();
