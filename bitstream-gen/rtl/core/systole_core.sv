@@ -60,8 +60,7 @@ module systole_core
   // ACC readers, by priority.
   localparam int unsigned GemmC = 0;
   localparam int unsigned AccVector = 1;
-  localparam int unsigned AccAux = 2;
-  localparam int unsigned AccStore = 3;
+  localparam int unsigned AccShared = 2;
 
   logic [3:0]              spad_rreq, spad_rgnt, spad_rvalid;
   logic [3:0][SpadAw-1:0]  spad_raddr;
@@ -69,12 +68,19 @@ module systole_core
   logic [1:0]              spad_wreq, spad_wgnt;
   logic [1:0][SpadAw-1:0]  spad_waddr;
   logic [1:0][8*N-1:0]     spad_wdata;
-  logic [3:0]              acc_rreq, acc_rgnt, acc_rvalid;
-  logic [3:0][AccAw-1:0]   acc_raddr;
-  logic [3:0][32*N-1:0]    acc_rdata;
-  logic [2:0]              acc_wreq, acc_wgnt;
-  logic [2:0][AccAw-1:0]   acc_waddr;
-  logic [2:0][32*N-1:0]    acc_wdata;
+  logic [2:0]              acc_rreq, acc_rgnt, acc_rvalid;
+  logic [2:0][AccAw-1:0]   acc_raddr;
+  logic [2:0][32*N-1:0]    acc_rdata;
+  logic [1:0]              acc_wreq, acc_wgnt;
+  logic [1:0][AccAw-1:0]   acc_waddr;
+  logic [1:0][32*N-1:0]    acc_wdata;
+
+  // The widest wires are those of ACC's ports, so units share two of them. STORE goes before VECTOR's second operand, LOAD
+  // before its result: the bus takes or brings a word every few cycles only.
+  logic              aux_rreq, vector_wreq;
+  logic [AccAw-1:0]  aux_raddr, vector_waddr;
+  logic [32*N-1:0]   vector_wdata;
+  logic [2:0]        stored_q;  // the shared port's reads under way are STORE's
 
   systole_banks #(
     .Banks  (SpadBanks),
@@ -100,8 +106,8 @@ module systole_core
     .Banks  (AccBanks),
     .Words  (AccWords),
     .Width  (32 * N),
-    .Readers(4),
-    .Writers(3)
+    .Readers(3),
+    .Writers(2)
   ) u_acc (
     .clk_i,
     .rst_ni,
@@ -165,15 +171,15 @@ module systole_core
     .acc_rgnt_i   (acc_rgnt[AccVector]),
     .acc_rvalid_i (acc_rvalid[AccVector]),
     .acc_rdata_i  (acc_rdata[AccVector]),
-    .aux_rreq_o   (acc_rreq[AccAux]),
-    .aux_raddr_o  (acc_raddr[AccAux]),
-    .aux_rgnt_i   (acc_rgnt[AccAux]),
-    .aux_rvalid_i (acc_rvalid[AccAux]),
-    .aux_rdata_i  (acc_rdata[AccAux]),
-    .acc_wreq_o   (acc_wreq[1]),
-    .acc_waddr_o  (acc_waddr[1]),
-    .acc_wdata_o  (acc_wdata[1]),
-    .acc_wgnt_i   (acc_wgnt[1]),
+    .aux_rreq_o   (aux_rreq),
+    .aux_raddr_o  (aux_raddr),
+    .aux_rgnt_i   (acc_rgnt[AccShared] && !acc_rreq_i),
+    .aux_rvalid_i (acc_rvalid[AccShared] && !stored_q[2]),
+    .aux_rdata_i  (acc_rdata[AccShared]),
+    .acc_wreq_o   (vector_wreq),
+    .acc_waddr_o  (vector_waddr),
+    .acc_wdata_o  (vector_wdata),
+    .acc_wgnt_i   (acc_wgnt[1] && !acc_wreq_i),
     .param_we_i,
     .param_waddr_i,
     .param_wdata_i
@@ -183,21 +189,23 @@ module systole_core
   assign spad_waddr[1] = spad_waddr_i;
   assign spad_wdata[1] = spad_wdata_i;
   assign spad_wgnt_o   = spad_wgnt[1];
-  assign acc_wreq[2]   = acc_wreq_i;
-  assign acc_waddr[2]  = acc_waddr_i;
-  assign acc_wdata[2]  = acc_wdata_i;
-  assign acc_wgnt_o    = acc_wgnt[2];
+  assign acc_wreq[1]   = acc_wreq_i || vector_wreq;
+  assign acc_waddr[1]  = acc_wreq_i ? acc_waddr_i : vector_waddr;
+  assign acc_wdata[1]  = acc_wreq_i ? acc_wdata_i : vector_wdata;
+  assign acc_wgnt_o    = acc_wgnt[1] && acc_wreq_i;
 
   assign spad_rreq[SpadStore]  = spad_rreq_i;
   assign spad_raddr[SpadStore] = spad_raddr_i;
   assign spad_rgnt_o           = spad_rgnt[SpadStore];
   assign spad_rvalid_o         = spad_rvalid[SpadStore];
   assign spad_rdata_o          = spad_rdata[SpadStore];
-  assign acc_rreq[AccStore]    = acc_rreq_i;
-  assign acc_raddr[AccStore]   = acc_raddr_i;
-  assign acc_rgnt_o            = acc_rgnt[AccStore];
-  assign acc_rvalid_o          = acc_rvalid[AccStore];
-  assign acc_rdata_o           = acc_rdata[AccStore];
+  assign acc_rreq[AccShared]   = acc_rreq_i || aux_rreq;
+  assign acc_raddr[AccShared]  = acc_rreq_i ? acc_raddr_i : aux_raddr;
+  assign acc_rgnt_o            = acc_rgnt[AccShared] && acc_rreq_i;
+  assign acc_rvalid_o          = acc_rvalid[AccShared] && stored_q[2];
+  assign acc_rdata_o           = acc_rdata[AccShared];
+
+  always_ff @(posedge clk_i) stored_q <= {stored_q[1:0], acc_rreq_i};
 
   // GEMM's latency is fixed, so it needs no valid; its ACC ports have the first rank.
   logic unused_first_rank;

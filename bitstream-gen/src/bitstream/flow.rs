@@ -56,6 +56,7 @@ fn run(inputs: &Inputs, key: String, work: &Path) -> Result<Bundle, Error> {
     }
     write("synthesis.ys", &inputs.script(build_id))?;
     write("pins.lpf", inputs.target.constraints)?;
+    write("cells.v", inputs.target.cells)?;
     step(Tool::Yosys, work, "synthesis.log", |c| c.args(["-q", "-s", "synthesis.ys"]))?;
     step(Tool::Nextpnr, work, "place-and-route.log", |c| c.args(inputs.place_and_route()))?;
     step(Tool::Ecppack, work, "pack.log", |c| c.args(["--compress", "design.config", BITSTREAM]))?;

@@ -64,7 +64,8 @@ impl Inputs {
         let (t, files) = (self.target, self.sources.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
         format!(
             "read_slang --threads 1 --top {top} --ignore-assertions -G BuildId=32'h{build_id:08x} -G ClockDivide={divide} \
-             -G ClockFeedback={feedback} -G ClockReference={reference} -G ClockHz={hz} {files}\nsynth_ecp5 -top {top} -json design.json\n",
+             -G ClockFeedback={feedback} -G ClockReference={reference} -G ClockHz={hz} {files}\nsynth_ecp5 -top {top}\n\
+             techmap -map cells.v\nopt_clean\nwrite_json design.json\n",
             top = t.top,
             divide = t.divide,
             feedback = t.feedback,

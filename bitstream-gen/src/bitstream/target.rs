@@ -21,6 +21,8 @@ pub struct Target {
     pub directory: &'static str,
     /// Pins and clocks.
     pub constraints: &'static str,
+    /// What Yosys maps the part's cells to at last.
+    pub cells: &'static str,
     /// Clock of the accelerator in MHz: the oscillator's 25 MHz times `feedback` by `reference`.
     pub clock_mhz: u32,
     /// PLL: divider of the oscillator.
@@ -43,6 +45,7 @@ pub const ECP5_85K: Target = Target {
     top: "ulx3s_top",
     directory: "ulx3s",
     constraints: include_str!("../../rtl/board/ulx3s/ulx3s.lpf"),
+    cells: include_str!("../../rtl/board/ulx3s/carry.v"),
     clock_mhz: 40,
     reference: 5,
     feedback: 8,
