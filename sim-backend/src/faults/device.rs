@@ -127,8 +127,8 @@ impl<D: Device> Faulty<D> {
                 return self.device.write(register::RESET.offset, 1);
             }
             FaultKind::CopyError => self.copy_error = true,
-            FaultKind::BusError => memory::lose_program(&mut self.device, tail)?,
-            FaultKind::BitFlip => memory::flip(&mut self.device, tail, &mut self.random)?,
+            FaultKind::BusError => memory::if_there(memory::lose_program(&mut self.device, tail))?,
+            FaultKind::BitFlip => memory::if_there(memory::flip(&mut self.device, tail, &mut self.random))?,
             FaultKind::LateBitFlip => self.afterwards(Afterwards::Flip { tail })?,
             FaultKind::Reset => return self.device.write(register::RESET.offset, 1),
         }
@@ -167,10 +167,10 @@ impl<D: Device> Faulty<D> {
             && self.device.read(register::CQ_TAIL.offset)? != before
         {
             self.ailment.afterwards = None;
-            match what {
-                Afterwards::Corrupt => memory::corrupt(&mut self.device, before, &mut self.random)?,
-                Afterwards::Flip { tail } => memory::flip(&mut self.device, tail, &mut self.random)?,
-            }
+            memory::if_there(match what {
+                Afterwards::Corrupt => memory::corrupt(&mut self.device, before, &mut self.random),
+                Afterwards::Flip { tail } => memory::flip(&mut self.device, tail, &mut self.random),
+            })?;
         }
         Ok(())
     }
@@ -327,5 +327,22 @@ impl<D: BusMaster> BusMaster for Faulty<D> {
 
     fn is_plugged(&self) -> bool {
         self.link != Link::Unplugged
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Simulator;
+    use systole_isa::config::N8;
+
+    /// A host that rings before it has set up a ring finds the device where it was.
+    #[test]
+    fn a_doorbell_without_a_ring_does_not_take_the_device_away() {
+        for kind in FaultKind::ALL {
+            let mut device = Faulty::new(Simulator::new(&N8), format!("{kind}@1").parse().unwrap());
+            device.write(register::SQ_TAIL.offset, 1).unwrap_or_else(|e| panic!("{kind}: {e}"));
+            assert_eq!(device.counts().total(), 1, "{kind}");
+        }
     }
 }
