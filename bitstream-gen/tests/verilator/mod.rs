@@ -1,5 +1,8 @@
 //! Builds a bench with Verilator and talks to it through a pipe.
 
+// Every test that includes this uses a part of it.
+#![allow(dead_code)]
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -38,13 +41,15 @@ pub enum Blocks {
     Plain,
     /// ECP5's, on a model of the vendor's cell.
     Ecp5,
+    /// ECP5's, and the board around the accelerator, on a model of its PLL.
+    Board,
 }
 
 /// As [`build`], with a choice of multiplier blocks.
 pub fn build_with(top: &str, bench: &str, config: &HwConfig, blocks: Blocks) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let rtl = root.join("rtl");
-    let variant = if blocks == Blocks::Ecp5 { "_ecp5" } else { "" };
+    let variant = if blocks == Blocks::Plain { "" } else { "_ecp5" };
     let objects = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{bench}_{}{variant}", config.name));
     let mut files = vec![
         rtl.join("lint.vlt"),
@@ -55,9 +60,16 @@ pub fn build_with(top: &str, bench: &str, config: &HwConfig, blocks: Blocks) -> 
     for directory in ["prim", "core"] {
         sources(&rtl.join(directory), &mut files);
     }
-    if blocks == Blocks::Ecp5 {
+    if blocks != Blocks::Plain {
         files.retain(|f| !f.ends_with("prim/prim_mult_block.sv"));
         files.extend([rtl.join("board/ulx3s/prim_mult_block.sv"), root.join("tb/MULT18X18D.sv")]);
+    }
+    let mut parameters = Vec::new();
+    if blocks == Blocks::Board {
+        sources(&rtl.join("board"), &mut files);
+        files.extend([rtl.join("board/ulx3s/ulx3s_top.sv"), root.join("tb/prim_pll_ecp5.sv")]);
+        // The serial line at its fastest, eight cycles a bit.
+        parameters.push("-GClockHz=16000000");
     }
     files.extend(Some(root.join("tb").join(format!("{bench}.sv"))).filter(|f| f.exists()));
     let output = Verilator::find()
@@ -69,6 +81,7 @@ pub fn build_with(top: &str, bench: &str, config: &HwConfig, blocks: Blocks) -> 
         .args(["--x-assign", "unique", "--x-initial", "unique", "--top-module", top])
         .args(["-CFLAGS", &format!("-O2 -std=c++17 -DBENCH_N={}", config.n), "--Mdir"])
         .arg(&objects)
+        .args(parameters)
         .args(&files)
         .arg(root.join("tb").join(format!("{bench}.cc")))
         .output()

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// An ULX3S seen from its USB serial adapter. Input, again and again: bytes to send (16 bits, little-endian), bytes to wait
+// for (16 bits), and the bytes to send. Answer: the bytes that came. A board that falls silent ends the bench.
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+#include "Vulx3s_top.h"
+
+namespace {
+
+// Cycles of a bit: the clock that the bench tells the board, by 2 Mbaud.
+constexpr int kBit = 8;
+constexpr int kSilence = 1'000'000;
+
+VerilatedContext context;
+Vulx3s_top* board;
+
+// The board's transmitter, sampled in the middle of its bits.
+int receiving = 0, wait_bit = 0;
+uint8_t shift = 0;
+std::vector<uint8_t> received;
+
+void cycle() {
+  board->clk_25mhz = 0;
+  board->eval();
+  board->clk_25mhz = 1;
+  board->eval();
+  if (receiving == 0) {
+    if (!board->ftdi_rxd) receiving = 1, wait_bit = kBit + kBit / 2;
+  } else if (--wait_bit == 0) {
+    wait_bit = kBit;
+    if (receiving <= 8) {
+      shift = static_cast<uint8_t>(shift >> 1 | board->ftdi_rxd << 7);
+      receiving++;
+    } else {
+      if (!board->ftdi_rxd) std::fprintf(stderr, "a byte has no stop bit\n"), std::exit(2);
+      received.push_back(shift);
+      receiving = 0;
+    }
+  }
+}
+
+void send(uint8_t byte) {
+  for (int bits = 0x200 | byte << 1, i = 0; i < 10; i++) {
+    board->ftdi_txd = bits >> i & 1;
+    for (int c = 0; c < kBit; c++) cycle();
+  }
+}
+
+bool read_exactly(void* bytes, size_t count) { return std::fread(bytes, 1, count, stdin) == count; }
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  context.commandArgs(argc, argv);
+  board = new Vulx3s_top{&context};
+  board->ftdi_txd = 1;
+  board->btn_reset = 0;
+  for (int i = 0; i < 100; i++) cycle();
+  received.clear();
+  receiving = 0;
+
+  uint16_t counts[2];
+  while (read_exactly(counts, sizeof counts)) {
+    std::vector<uint8_t> bytes(counts[0]);
+    if (!read_exactly(bytes.data(), bytes.size())) break;
+    received.clear();
+    for (uint8_t byte : bytes) send(byte);
+    for (int i = 0; received.size() < counts[1]; i++) {
+      if (i == kSilence) return std::fprintf(stderr, "no answer\n"), 2;
+      cycle();
+    }
+    std::fwrite(received.data(), 1, counts[1], stdout);
+    std::fflush(stdout);
+  }
+  delete board;
+}
