@@ -114,10 +114,10 @@ module systole_block_memory
   //////////////////////////////////////////////////////////////////////////////
 
   logic                  write_q, beat;
-  logic [Aw-1:0]         write_addr_q, ram_waddr_q;
+  logic [Aw-1:0]         write_addr_q, beat_addr_q, ram_waddr_q;
   logic [8:0]            write_left_q;
-  logic [BusBytes-1:0]   ram_we_q;
-  logic [8*BusBytes-1:0] ram_wdata_q;
+  logic [BusBytes-1:0]   beat_we_q, ram_we_q;
+  logic [8*BusBytes-1:0] beat_wdata_q, ram_wdata_q;
 
   assign awready_o = !write_q && !bvalid_o;
   assign wready_o  = write_q && !host_write_i;
@@ -127,13 +127,14 @@ module systole_block_memory
     if (!rst_ni) begin
       write_q  <= 1'b0;
       bvalid_o <= 1'b0;
-      ram_we_q <= '0;
+      {ram_we_q, beat_we_q} <= '0;
     end else begin
       if (awvalid_i && awready_o) write_q <= 1'b1;
       else if (beat && write_left_q == 9'd1) write_q <= 1'b0;
       if (beat && write_left_q == 9'd1) bvalid_o <= 1'b1;
       else if (bready_i) bvalid_o <= 1'b0;
-      ram_we_q <= host_write_i ? '1 : wstrb_i & {BusBytes{beat}};
+      beat_we_q <= host_write_i ? '1 : wstrb_i & {BusBytes{beat}};
+      ram_we_q  <= beat_we_q;
     end
   end
 
@@ -145,8 +146,11 @@ module systole_block_memory
       write_addr_q <= write_addr_q + 1'b1;
       write_left_q <= write_left_q - 9'd1;
     end
-    ram_waddr_q <= host_write_i ? host_addr_i[Shift +: Aw] : write_addr_q;
-    ram_wdata_q <= host_write_i ? host_wdata_i : wdata_i;
+    // The bus comes from far away.
+    beat_addr_q  <= host_write_i ? host_addr_i[Shift +: Aw] : write_addr_q;
+    beat_wdata_q <= host_write_i ? host_wdata_i : wdata_i;
+    ram_waddr_q  <= beat_addr_q;
+    ram_wdata_q  <= beat_wdata_q;
   end
 
   for (genvar b = 0; b < BusBytes; b++) begin : g_lane

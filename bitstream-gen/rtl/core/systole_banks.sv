@@ -69,13 +69,19 @@ module systole_banks #(
     logic             we_q;
 
     always_comb begin
-      raddr = '0;
-      for (int unsigned p = 0; p < Readers; p++) raddr = raddr | (raddr_i[p][Rw-1:0] & {Rw{rsel[b][p]}});
-      waddr = '0;
-      wdata = '0;
-      for (int unsigned p = 0; p < Writers; p++) begin
-        waddr = waddr | (waddr_i[p][Rw-1:0] & {Rw{wsel[b][p]}});
-        wdata = wdata | (wdata_i[p] & {Width{wsel[b][p]}});
+      // The first that asks is the one that is served, and what a bank does not use may be anything: nothing here waits for
+      // the requests of the last rank, which come late and would have the way to every bit of a word before them.
+      raddr = raddr_i[Readers-1][Rw-1:0];
+      for (int unsigned p = Readers - 1; p > 0; p--) begin
+        if (rreq_i[p-1] && raddr_i[p-1][Aw-1 -: Bw] == Bw'(b)) raddr = raddr_i[p-1][Rw-1:0];
+      end
+      waddr = waddr_i[Writers-1][Rw-1:0];
+      wdata = wdata_i[Writers-1];
+      for (int unsigned p = Writers - 1; p > 0; p--) begin
+        if (wreq_i[p-1] && waddr_i[p-1][Aw-1 -: Bw] == Bw'(b)) begin
+          waddr = waddr_i[p-1][Rw-1:0];
+          wdata = wdata_i[p-1];
+        end
       end
     end
 

@@ -224,7 +224,7 @@ module systole_load
   //////////////////////////////////////////////////////////////////////////////
 
   logic [8*N*8-1:0]     word;
-  logic                 data_ready, next_valid, next_take, next_last, out_valid_q;
+  logic                 data_ready, next_valid, next_take, next_last, out_valid_q, out_spad_q, out_acc_q;
   logic [15:0]          next_addr, out_addr_q;
   logic                 to_spad_q, to_acc_q, to_param_q, half_words_q, unused_valid;
   logic [1:0]           unused_ahead;
@@ -302,9 +302,9 @@ module systole_load
   assign next_take = !out_valid_q || gnt;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) out_valid_q <= 1'b0;
-    else if (clr_i) out_valid_q <= 1'b0;
-    else if (next_take) out_valid_q <= next_valid;
+    if (!rst_ni) {out_valid_q, out_spad_q, out_acc_q} <= '0;
+    else if (clr_i) {out_valid_q, out_spad_q, out_acc_q} <= '0;
+    else if (next_take) {out_valid_q, out_spad_q, out_acc_q} <= {3{next_valid}} & {1'b1, to_spad_q, to_acc_q};
   end
 
   always_ff @(posedge clk_i) begin
@@ -314,8 +314,8 @@ module systole_load
     end
   end
 
-  assign spad_wreq_o   = out_valid_q && to_spad_q;
-  assign acc_wreq_o    = out_valid_q && to_acc_q;
+  assign spad_wreq_o   = out_spad_q;
+  assign acc_wreq_o    = out_acc_q;
   assign param_we_o    = push && to_param_q;
   assign spad_waddr_o  = out_addr_q[SpadAw-1:0];
   assign acc_waddr_o   = out_addr_q[AccAw-1:0];

@@ -551,12 +551,13 @@ module systole_top
   // Trace and completion records.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic          trace_busy_q, trace_failed;
+  logic          trace_busy_q, trace_made_q, trace_failed;
   logic [1:0]    trace_pick, trace_unit_q;
   logic          trace_any, trace_room;
   trace_record_t trace_q;
   logic [63:0]   trace_addr_q;
-  logic [31:0]   trace_count_q;
+  logic [31:0]   trace_count_q, trace_index_q, trace_start_q, trace_end_q;
+  logic [15:0]   trace_tag_q;
 
   always_comb begin
     trace_pick = '0;
@@ -579,8 +580,10 @@ module systole_top
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       trace_busy_q  <= 1'b0;
+      trace_made_q  <= 1'b0;
       trace_count_q <= '0;
     end else begin
+      trace_made_q <= trace_busy_q && !record_done;
       if (!trace_busy_q) trace_busy_q <= trace_any && trace_room && !clr;
       else if (record_done) trace_busy_q <= 1'b0;
       if (reg_we.trace_size) trace_count_q <= '0;
@@ -590,19 +593,24 @@ module systole_top
 
   always_ff @(posedge clk_i) begin
     if (!trace_busy_q) begin
-      trace_unit_q <= trace_pick;
-      trace_addr_q <= {reg_q.trace_base_hi, reg_q.trace_base_lo} + (64'(trace_count_q) << 5);
-      trace_q      <= '{tag: trace_tag[trace_pick], unit: 8'(trace_pick) + UnitLoad, reserved: '0,
-                        instruction: trace_index[trace_pick], id: submission.id,
-                        start: stamp(cycle_q, trace_start[trace_pick]),
-                        end_cycle: stamp(cycle_q, trace_end[trace_pick])};
+      trace_unit_q  <= trace_pick;
+      trace_addr_q  <= {reg_q.trace_base_hi, reg_q.trace_base_lo} + (64'(trace_count_q) << 5);
+      trace_tag_q   <= trace_tag[trace_pick];
+      trace_index_q <= trace_index[trace_pick];
+      trace_start_q <= trace_start[trace_pick];
+      trace_end_q   <= trace_end[trace_pick];
+    end
+    // The record is made from what was picked a cycle later, and stays until it is written.
+    if (!trace_made_q) begin
+      trace_q <= '{tag: trace_tag_q, unit: 8'(trace_unit_q) + UnitLoad, reserved: '0, instruction: trace_index_q,
+                   id: submission.id, start: stamp(cycle_q, trace_start_q), end_cycle: stamp(cycle_q, trace_end_q)};
     end
   end
 
   systole_record u_record (
     .clk_i,
     .rst_ni,
-    .valid_i     (trace_busy_q || completion_valid),
+    .valid_i     (trace_busy_q ? trace_made_q : completion_valid),
     .addr_i      (trace_busy_q ? trace_addr_q : completion_addr),
     .data_i      (trace_busy_q ? trace_q : completion),
     .done_o      (record_done),
