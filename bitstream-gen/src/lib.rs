@@ -38,6 +38,7 @@ pub fn generated_files() -> Vec<(PathBuf, String)> {
         (rtl.join("systole_regs.sv"), package::registers::module()),
         (docs.join("isa.md"), reference::isa()),
         (docs.join("registers.md"), reference::registers()),
+        (docs.join("floorplan.svg"), bitstream::floorplan::picture::n8()),
     ];
     for config in systole_isa::config::NAMED {
         files.push((rtl.join(config.name).join("systole_cfg_pkg.sv"), package::config::package(config)));

@@ -103,7 +103,8 @@ fn directory(name: &str) -> PathBuf {
 #[ignore = "needs Yosys, nextpnr and ecppack"]
 fn the_flow_ends_in_a_bundle_that_verifies_and_can_be_had_again() {
     let (first, second) = (directory("first"), directory("second"));
-    let inputs = inputs();
+    let mut inputs = inputs();
+    inputs.floorplan.insert("u_memory.g_lane[3].u_ram.mem_q.0.0".to_owned(), "X96/Y70/EBR0".to_owned());
 
     let bundle = build_in(&first, &inputs).unwrap_or_else(|e| panic!("{e}"));
     bundle.verify(&ECHO).unwrap();
@@ -133,6 +134,19 @@ fn the_flow_ends_in_a_bundle_that_verifies_and_can_be_had_again() {
     *bits.last_mut().unwrap() ^= 1;
     std::fs::write(other.bitstream(), bits).unwrap();
     assert!(matches!(other.verify(&ECHO), Err(Error::Corrupt { .. })));
+
+    // A site that the part does not have is noticed by nextpnr, so it heeds those that it has.
+    let mut wrong = inputs.clone();
+    wrong.floorplan.insert("u_memory.g_lane[3].u_ram.mem_q.0.0".to_owned(), "X97/Y70/EBR0".to_owned());
+    let refused = build_in(&second, &wrong).unwrap_err();
+    assert!(matches!(&refused, Error::Tool { tail, .. } if tail.contains("X97/Y70/EBR0")), "{refused}");
+
+    // A plan for another design is refused, and another plan is another bundle.
+    let mut foreign = inputs.clone();
+    foreign.floorplan.insert("u_memory.g_lane[8].u_ram.mem_q.0.0".to_owned(), "X98/Y70/EBR1".to_owned());
+    assert_ne!(foreign.key(), inputs.key());
+    let refused = build_in(&second, &foreign).unwrap_err();
+    assert!(matches!(&refused, Error::Floorplan { cell, missing: 1 } if cell.contains("g_lane[8]")), "{refused}");
 
     for path in [first, second] {
         std::fs::remove_dir_all(path).unwrap();

@@ -28,6 +28,17 @@ pub enum Error {
         /// The last lines.
         tail: String,
     },
+    /// Synthesis and the floorplan know different blocks.
+    #[error(
+        "the floorplan has a place for {cell}, and the synthesized design no such cell ({missing} are missing); adapt \
+         bitstream/floorplan.rs to the RTL"
+    )]
+    Floorplan {
+        /// A cell of the floorplan.
+        cell: String,
+        /// How many of them the design does not have.
+        missing: usize,
+    },
     /// No such target.
     #[error("there is no target {name}; choose one of {known}")]
     UnknownTarget {

@@ -3,7 +3,7 @@
 use super::bundle::{BITSTREAM, Bundle, Manifest, root};
 use super::inputs::Inputs;
 use super::tools::Tool;
-use super::{Error, Target, hash, report, self_test};
+use super::{Error, Target, floorplan, hash, report, self_test};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use systole_isa::{ABI_HASH, HwConfig};
@@ -39,7 +39,7 @@ pub fn build_in(root: &Path, inputs: &Inputs) -> Result<Bundle, Error> {
     std::fs::create_dir_all(&work).map_err(Error::io(&work))?;
     let mut bundle = run(inputs, key, &work)?;
     bundle.write()?;
-    for file in ["design.json", "design.config"] {
+    for file in ["netlist.json", "design.json", "design.config"] {
         std::fs::remove_file(work.join(file)).map_err(Error::io(work.join(file)))?;
     }
     let _ = std::fs::remove_dir_all(&directory);
@@ -57,7 +57,10 @@ fn run(inputs: &Inputs, key: String, work: &Path) -> Result<Bundle, Error> {
     write("synthesis.ys", &inputs.script(build_id))?;
     write("pins.lpf", inputs.target.constraints)?;
     write("cells.v", inputs.target.cells)?;
+    let plan: String = inputs.floorplan.iter().map(|(cell, bel)| format!("{bel} {cell}\n")).collect();
+    write("floorplan.txt", &plan)?;
     step(Tool::Yosys, work, "synthesis.log", |c| c.args(["-q", "-s", "synthesis.ys"]))?;
+    floorplan::apply(&inputs.floorplan, &work.join("netlist.json"), &work.join("design.json"))?;
     step(Tool::Nextpnr, work, "place-and-route.log", |c| c.args(inputs.place_and_route()))?;
     step(Tool::Ecppack, work, "pack.log", |c| c.args(["--compress", "design.config", BITSTREAM]))?;
 

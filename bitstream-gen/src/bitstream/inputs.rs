@@ -1,5 +1,6 @@
 //! Everything that decides a bitstream, and the hash over it.
 
+use super::floorplan::{self, Floorplan};
 use super::{Error, Target, hash, tools::Tool};
 use crate::rtl;
 use systole_isa::{ABI_HASH, HwConfig};
@@ -13,6 +14,8 @@ pub struct Inputs {
     pub target: &'static Target,
     /// SystemVerilog: name and text, in reading order.
     pub sources: Vec<(String, String)>,
+    /// Cells that have a place of their own, and where.
+    pub floorplan: Floorplan,
     /// Program and version.
     pub tools: Vec<(String, String)>,
 }
@@ -26,10 +29,11 @@ impl Inputs {
     /// # Errors
     /// [`Error::ToolMissing`] with the command that installs it.
     pub fn collect(config: &'static HwConfig, target: &'static Target) -> Result<Self, Error> {
-        Self::with_sources(config, target, sources(config, target))
+        let inputs = Self::with_sources(config, target, sources(config, target))?;
+        Ok(Self { floorplan: floorplan::plan(config), ..inputs })
     }
 
-    /// Inputs with other sources, whose top module is the target's.
+    /// Inputs with other sources, whose top module is the target's. Nothing has a place of its own.
     ///
     /// # Errors
     /// As [`Inputs::collect`].
@@ -42,7 +46,7 @@ impl Inputs {
         for tool in TOOLS {
             tools.push((tool.programs()[0].to_owned(), tool.version()?));
         }
-        Ok(Self { config, target, sources, tools })
+        Ok(Self { config, target, sources, floorplan: Floorplan::new(), tools })
     }
 
     /// SHA-256 over all of it: the bundle's identity.
@@ -55,7 +59,14 @@ impl Inputs {
             self.script(0),
             self.place_and_route().join(" "),
         ];
-        parts.extend(self.sources.iter().chain(&self.tools).flat_map(|(a, b)| [a.clone(), b.clone()]));
+        parts.extend(
+            self.sources
+                .iter()
+                .chain(&self.tools)
+                .map(|(a, b)| (a, b))
+                .chain(&self.floorplan)
+                .flat_map(|(a, b)| [a.clone(), b.clone()]),
+        );
         hash::of_parts(&parts)
     }
 
@@ -65,7 +76,7 @@ impl Inputs {
         format!(
             "read_slang --threads 1 --top {top} --ignore-assertions -G BuildId=32'h{build_id:08x} -G ClockDivide={divide} \
              -G ClockFeedback={feedback} -G ClockReference={reference} -G ClockHz={hz} {files}\nsynth_ecp5 -top {top}\n\
-             techmap -map cells.v\nopt_clean\nwrite_json design.json\n",
+             techmap -map cells.v\nopt_clean\nwrite_json netlist.json\n",
             top = t.top,
             divide = t.divide,
             feedback = t.feedback,
@@ -95,9 +106,11 @@ impl Inputs {
             "design.config",
             "--report",
             "report.json",
-            // On n8 router2 had 21,060 overused wires at iteration 8 and 20,700 at iteration 11.
+            // Looser than the placer would be by itself: wires are scarcer than room.
+            "--placer-heap-beta",
+            "0.8",
             "--router",
-            "router1",
+            "router2",
             "--timing-allow-fail",
         ]
         .map(str::to_owned)
@@ -145,7 +158,13 @@ mod tests {
 
     fn inputs(config: &'static HwConfig) -> Inputs {
         let tools = vec![("yosys".to_owned(), "1".to_owned())];
-        Inputs { config, target: &ECP5_85K, sources: sources(config, &ECP5_85K), tools }
+        Inputs {
+            config,
+            target: &ECP5_85K,
+            sources: sources(config, &ECP5_85K),
+            floorplan: floorplan::plan(config),
+            tools,
+        }
     }
 
     #[test]

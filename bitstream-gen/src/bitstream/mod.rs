@@ -12,6 +12,7 @@
 mod bundle;
 mod error;
 mod estimate;
+pub mod floorplan;
 mod flow;
 mod hash;
 mod inputs;
