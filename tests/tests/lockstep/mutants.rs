@@ -3,7 +3,7 @@
 use systole_bitgen::verilated::Mutation;
 use systole_isa::Op;
 use systole_isa::config::N8;
-use systole_isa::instruction::{Output, Stat};
+use systole_isa::instruction::{Memory, Output, Stat};
 use systole_tests::lockstep::{Difference, Failure, Mode};
 
 use super::flawed::{first_failure, replays, weight};
@@ -66,5 +66,23 @@ fn a_start_with_one_of_two_semaphores_is_found() {
         assert!(text.contains("systole_semaphores.sv"), "{text}");
         assert_eq!(failure.smallest.instruction.sync.wait.count_ones(), 2, "{}", failure.smallest.report);
         assert!(failure.case.code.len() <= 3, "{}", failure.smallest.report);
+    });
+}
+
+/// STORE reads ACC through the port of VECTOR's addend.
+#[test]
+#[ignore = "needs Verilator 5"]
+fn a_word_of_the_shared_port_that_goes_to_both_is_found() {
+    let mutation = Mutation {
+        path: "core/systole_core.sv",
+        from: ".aux_rvalid_i (acc_rvalid[AccShared] && !stored_q[2]),",
+        to: ".aux_rvalid_i (acc_rvalid[AccShared]),",
+    };
+    found(mutation, |failure| {
+        // It takes a STORE from ACC beside or before a MAP.
+        assert_eq!(failure.first.mode, Mode::Whole);
+        let from_acc = |op: &Op| matches!(op, Op::Store(s) if s.memory == Memory::Acc);
+        assert!(failure.case.code.iter().any(|i| from_acc(&i.op)), "{}", failure.smallest.report);
+        assert!(failure.case.code.len() <= 4, "{}", failure.smallest.report);
     });
 }
