@@ -59,8 +59,11 @@ int main(int argc, char** argv) {
   context.commandArgs(argc, argv);
   board = new Vulx3s_top{&context};
   board->ftdi_txd = 1;
+  // Flip-flops of the part begin as their reset wants them, those of a simulator do not: the button is held at first.
+  board->btn_reset = 1;
+  for (int i = 0; i < 50; i++) cycle();
   board->btn_reset = 0;
-  for (int i = 0; i < 100; i++) cycle();
+  for (int i = 0; i < 50; i++) cycle();
   received.clear();
   receiving = 0;
 

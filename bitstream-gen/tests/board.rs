@@ -33,7 +33,7 @@ struct Board {
 impl Board {
     fn start() -> Self {
         let bench = verilator::build_with("ulx3s_top", "board", &N8, Blocks::Board);
-        // The part's flip-flops begin with zero when it is configured.
+        // As the part's flip-flops begin when it is configured, but for those that begin with one.
         let mut child = Command::new(bench)
             .arg("+verilator+rand+reset+0")
             .stdin(Stdio::piped())

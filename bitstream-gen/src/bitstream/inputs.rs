@@ -106,9 +106,12 @@ impl Inputs {
             "design.config",
             "--report",
             "report.json",
-            // Looser than the placer would be by itself: wires are scarcer than room.
+            // Looser than the placer would be by itself: wires are scarcer than room. And closer together what is critical:
+            // that shortens the wires as a whole.
             "--placer-heap-beta",
             "0.8",
+            "--placer-heap-timingweight",
+            "30",
             "--router",
             "router2",
             "--timing-allow-fail",

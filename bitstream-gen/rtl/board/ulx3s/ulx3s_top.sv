@@ -35,15 +35,16 @@ module ulx3s_top
     .locked_o(locked)
   );
 
-  // Reset is asserted at once and released in step with the clock.
+  // Reset is asserted at once and released in step with the clock. Its thousands of loads want it high, which is how it is
+  // kept: nothing is between the register and them.
   logic [3:0] reset_q;
   logic       rst_n;
 
   always_ff @(posedge clk or negedge locked) begin
-    if (!locked) reset_q <= '0;
-    else reset_q <= {reset_q[2:0], !btn_reset};
+    if (!locked) reset_q <= '1;
+    else reset_q <= {reset_q[2:0], btn_reset};
   end
-  assign rst_n = reset_q[3];
+  assign rst_n = !reset_q[3];
 
   logic        irq;
   logic        s_awvalid, s_awready, s_wvalid, s_wready, s_bvalid, s_arvalid, s_arready, s_rvalid;
