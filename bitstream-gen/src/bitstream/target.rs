@@ -50,7 +50,7 @@ pub const ECP5_85K: Target = Target {
     reference: 5,
     feedback: 8,
     divide: 15,
-    seed: 1,
+    seed: 2,
 };
 
 /// Every target.
