@@ -24,8 +24,8 @@ const HARNESS: [(&str, &str); 6] = [
 /// Nothing but the interface leaves the library: two models in one process share no run time.
 const EXPORTS: &str = "{ global: systole_abi; systole_open; systole_close; systole_read; systole_write; systole_run;\n  \
                        systole_advance; systole_reset; systole_cycles; systole_message; systole_map;\n  \
-                       systole_map_external; systole_unmap; systole_copy_to; systole_copy_from;\n  \
-                       systole_chip_*; local: *; };\n";
+                       systole_map_external; systole_unmap; systole_take_refused; systole_copy_to;\n  \
+                       systole_copy_from; systole_chip_*; local: *; };\n";
 
 const LIBRARY: &str = "libsystole.so";
 

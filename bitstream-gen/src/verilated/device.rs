@@ -170,6 +170,10 @@ impl BusMaster for RtlDevice {
         self.handle.advance(SLICE).map_err(stopped)?;
         Ok(self.read(register::STATUS.offset)? & STATUS_RUNNING != 0)
     }
+
+    fn take_refused(&mut self) -> Option<u64> {
+        self.handle.take_refused()
+    }
 }
 
 impl Placement for RtlDevice {

@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use systole_driver::bus::Window;
 
 /// Version of `abi.h`.
-const INTERFACE: u32 = 2;
+const INTERFACE: u32 = 3;
 
 /// `Settings` of `abi.h`.
 #[repr(C)]
@@ -49,6 +49,7 @@ struct Functions {
     map: unsafe extern "C" fn(*mut Model, u64, u64),
     map_external: unsafe extern "C" fn(*mut Model, u64, *mut u8, u64, u32),
     unmap: unsafe extern "C" fn(*mut Model, u64),
+    take_refused: unsafe extern "C" fn(*mut Model, *mut u64) -> u32,
     copy_to: unsafe extern "C" fn(*mut Model, u64, *const u8, u64) -> u32,
     copy_from: unsafe extern "C" fn(*const Model, u64, *mut u8, u64) -> u32,
     chip_bytes: unsafe extern "C" fn(*const Model, u32) -> u64,
@@ -95,6 +96,7 @@ fn load(path: &Path) -> Result<Functions, Error> {
         map: symbol!(b"systole_map\0"),
         map_external: symbol!(b"systole_map_external\0"),
         unmap: symbol!(b"systole_unmap\0"),
+        take_refused: symbol!(b"systole_take_refused\0"),
         copy_to: symbol!(b"systole_copy_to\0"),
         copy_from: symbol!(b"systole_copy_from\0"),
         chip_bytes: symbol!(b"systole_chip_bytes\0"),
@@ -225,6 +227,14 @@ impl Handle {
         // SAFETY: the model is open.
         unsafe { (self.functions.unmap)(self.model.as_ptr(), address) }
         self.windows.remove(&address);
+    }
+
+    /// Takes the address of the design's last access that lay in no block, if there was one since the last call.
+    pub fn take_refused(&mut self) -> Option<u64> {
+        let mut address = 0;
+        // SAFETY: the model is open and `address` a place for the answer.
+        let refused = unsafe { (self.functions.take_refused)(self.model.as_ptr(), &raw mut address) };
+        (refused != 0).then_some(address)
     }
 
     /// Copies bytes in; false if they do not lie in one block.

@@ -64,6 +64,43 @@ fn the_rtl_conforms_behind_pci() {
     }
 }
 
+/// The address at which a device without any memory says that it was refused, when it looks for a submission at `ring`.
+fn refused(mut device: Box<dyn BusMaster + Send>, ring: u64) -> Option<u64> {
+    assert_eq!(device.take_refused(), None);
+    for (register, value) in [
+        (register::SQ_BASE_LO.offset, ring as u32),
+        (register::SQ_BASE_HI.offset, (ring >> 32) as u32),
+        (register::SQ_SIZE.offset, 16),
+        (register::CQ_SIZE.offset, 16),
+        (register::CONTROL.offset, 1),
+        (register::SQ_TAIL.offset, 1),
+    ] {
+        device.write(register, value).unwrap();
+    }
+    for _ in 0..100 {
+        device.advance().unwrap();
+    }
+    let address = device.take_refused();
+    assert_eq!(device.take_refused(), None, "it is told once");
+    address
+}
+
+const NOWHERE: u64 = 0x45_6789_a000;
+
+#[test]
+fn the_simulator_says_which_access_was_refused() {
+    assert_eq!(refused(simulator(&N8), NOWHERE), Some(NOWHERE));
+}
+
+/// Beats of a burst are refused one by one.
+#[test]
+#[ignore = "needs Verilator 5"]
+fn the_rtl_says_which_access_was_refused() {
+    let device = RtlDevice::open(&N8, &Options::default()).unwrap_or_else(|e| panic!("{e}"));
+    let address = refused(Box::new(device), NOWHERE).expect("told");
+    assert!((NOWHERE..NOWHERE + 64).contains(&address), "{address:#x}");
+}
+
 #[test]
 fn the_card_is_what_the_contract_says() {
     let mut host = Host::new(simulator(&N8), DMA);

@@ -11,11 +11,11 @@ const SCALE: u32 = 7;
 
 /// What a block belongs to: a part of its name, colour, what the legend says.
 const GROUPS: [(&str, &str, &str); 6] = [
-    ("u_gemm.u_array", "#6fae7f", "array, multipliers"),
+    ("u_gemm.u_array", "#6fae7f", "array"),
     ("u_spad", "#e0a458", "SPAD"),
     ("u_acc", "#c8553d", "ACC"),
-    ("u_square", "#8fb0d9", "statistics, multipliers"),
-    ("_mult", "#5b83b8", "lanes, multipliers"),
+    ("u_square", "#8fb0d9", "statistics"),
+    ("_mult", "#5b83b8", "lanes"),
     ("u_vector", "#9b7fb3", "FIFOs, tables, parameters"),
 ];
 

@@ -51,6 +51,8 @@ void systole_map(Model* model, uint64_t address, uint64_t bytes);
 // multiples of 4096, so that no beat of the bus runs over its end. Bit 0 of `access` permits reads, bit 1 writes.
 void systole_map_external(Model* model, uint64_t address, uint8_t* memory, uint64_t bytes, uint32_t access);
 void systole_unmap(Model* model, uint64_t address);
+// Takes the address of the design's last access that was answered with an error; 0 if there was none since the last call.
+uint32_t systole_take_refused(Model* model, uint64_t* address);
 uint32_t systole_copy_to(Model* model, uint64_t address, const uint8_t* from, uint64_t bytes);
 uint32_t systole_copy_from(const Model* model, uint64_t address, uint8_t* to, uint64_t bytes);
 

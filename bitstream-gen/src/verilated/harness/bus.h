@@ -45,7 +45,10 @@ class Bus {
         Burst& burst = reads_.front();
         const bool there = dram_.read(burst.address, reinterpret_cast<uint8_t*>(&top.m_rdata_i), kBusBytes);
         // An error's data is no zero, so that using it shows.
-        if (!there) std::memset(&top.m_rdata_i, 0xe7, kBusBytes);
+        if (!there) {
+          std::memset(&top.m_rdata_i, 0xe7, kBusBytes);
+          dram_.refuse(burst.address);
+        }
         top.m_rresp_i = there ? 0 : 3;
         top.m_rlast_i = burst.beats == 1;
         pay();
@@ -146,7 +149,9 @@ class Bus {
     for (const Beat& beat : burst.data) {
       for (unsigned b = 0; b < kBusBytes; b++) {
         if (!(beat.strobes >> b & 1)) continue;
-        if (!dram_.write(address + b, &beat.data[b], 1)) response = 3;
+        if (dram_.write(address + b, &beat.data[b], 1)) continue;
+        response = 3;
+        dram_.refuse(address + b);
       }
       address += kBusBytes;
     }

@@ -61,6 +61,20 @@ class Dram {
     return true;
   }
 
+  // Notes an access of the bus that was answered with an error.
+  void refuse(uint64_t address) {
+    refused_ = true;
+    refused_address_ = address;
+  }
+
+  // Takes the address of the last one, if there was one since the last call.
+  bool take_refused(uint64_t* address) {
+    const bool was = refused_;
+    if (was) *address = refused_address_;
+    refused_ = false;
+    return was;
+  }
+
  private:
   struct Block {
     std::vector<uint8_t> own;
@@ -85,6 +99,8 @@ class Dram {
   }
 
   std::map<uint64_t, Block> blocks_;
+  bool refused_ = false;
+  uint64_t refused_address_ = 0;
   // The block of the last access: bursts stay in one.
   mutable const Block* last_ = nullptr;
   mutable uint64_t base_ = 0;

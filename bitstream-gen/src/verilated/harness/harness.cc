@@ -212,7 +212,7 @@ extern "C" {
 
 #define EXPORT __attribute__((visibility("default")))
 
-EXPORT uint32_t systole_abi(void) { return 2; }
+EXPORT uint32_t systole_abi(void) { return 3; }
 
 EXPORT Model* systole_open(const Settings* settings, char* error, uint64_t error_bytes) {
   printed.clear();
@@ -257,6 +257,10 @@ EXPORT void systole_map_external(Model* model, uint64_t address, uint8_t* memory
 }
 
 EXPORT void systole_unmap(Model* model, uint64_t address) { model->dram_.unmap(address); }
+
+EXPORT uint32_t systole_take_refused(Model* model, uint64_t* address) {
+  return model->dram_.take_refused(address) ? 1 : 0;
+}
 
 EXPORT uint32_t systole_copy_to(Model* model, uint64_t address, const uint8_t* from, uint64_t bytes) {
   return model->dram_.write(address, from, bytes) ? kOk : kFailed;

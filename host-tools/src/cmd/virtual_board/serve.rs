@@ -125,7 +125,7 @@ impl Args {
 
 /// What computes behind the card's registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Backend {
+pub(super) enum Backend {
     Sim(&'static HwConfig),
     Rtl(&'static HwConfig),
 }
@@ -136,7 +136,7 @@ impl Backend {
     }
 
     /// Makes the device; that of the RTL is translated and compiled first, unless it was before.
-    fn open(self) -> anyhow::Result<Box<dyn BusMaster + Send>> {
+    pub(super) fn open(self) -> anyhow::Result<Box<dyn BusMaster + Send>> {
         match self {
             Self::Sim(config) => Ok(Box::new(Simulator::new(config))),
             Self::Rtl(config) => Ok(Box::new(verilated::RtlDevice::open(config, &verilated::Options::default())?)),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
 
+use super::serve::Backend;
 use crate::failure::{self, CHECK_FAILED};
 use crate::guest::fetch::Parts;
 use crate::guest::run::{self, Guest, Served};
@@ -36,7 +37,7 @@ pub struct Args {
 
     /// What computes on the cards, such as sim:n8 or rtl:n8
     #[arg(long, value_name = "NAME", default_value = "sim")]
-    backend: String,
+    backend: Backend,
 
     /// Have the cards misbehave, as `virtual-board --faults` does
     #[arg(long, value_name = "SPEC")]
@@ -65,6 +66,8 @@ impl Args {
         let trials = self.trials()?;
         let parts = Parts::find()?;
         parts.emulator.check()?;
+        // The RTL is translated and compiled here, once, and not while a guest waits for its cards.
+        drop(self.backend.open()?);
         let image = initramfs::build(&parts.modules, self.fixture.as_deref())?;
         let directory = tempfile::Builder::new().prefix("systole-guest-").tempdir();
         let mut directory = directory.map_err(|e| anyhow!("no temporary directory: {e}; set TMPDIR"))?;
@@ -121,7 +124,7 @@ impl Args {
         slots.sort_unstable();
         slots.dedup();
         let card = |slot| {
-            let mut arguments = vec!["--report-faults".to_owned(), "--backend".to_owned(), self.backend.clone()];
+            let mut arguments = vec!["--report-faults".to_owned(), "--backend".to_owned(), self.backend.to_string()];
             if slot == PIN_CARD {
                 arguments.extend(["--interrupt", "pin", "--memory", "0"].map(str::to_owned));
             }
