@@ -6,14 +6,12 @@
 mod verilator;
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 use systole_bitgen::bitstream::self_test;
 use systole_driver::{Device, DeviceError, Engine};
 use systole_isa::config::N8;
 use systole_isa::register;
-use verilator::Blocks;
+use verilator::{Blocks, Pipe};
 
 /// Bytes of a word of the board's memory.
 const WORD: u64 = N8.bus_bytes as u64;
@@ -22,35 +20,22 @@ const MEMORY: u64 = 16384;
 
 /// An ULX3S at the other end of a serial line.
 struct Board {
-    child: Child,
-    to: ChildStdin,
-    from: ChildStdout,
+    line: Pipe,
     allocated: BTreeMap<u64, u64>,
-    /// Bytes over the line.
-    bytes: usize,
 }
 
 impl Board {
     fn start() -> Self {
         let bench = verilator::build_with("ulx3s_top", "board", &N8, Blocks::Board);
         // As the part's flip-flops begin when it is configured, but for those that begin with one.
-        let mut child = Command::new(bench)
-            .arg("+verilator+rand+reset+0")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the bench starts");
-        let (to, from) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
-        Self { child, to, from, allocated: BTreeMap::new(), bytes: 0 }
+        Self { line: Pipe::start(&bench, &["+verilator+rand+reset+0"]), allocated: BTreeMap::new() }
     }
 
     fn exchange(&mut self, sent: &[u8], answer: &mut [u8]) {
-        self.bytes += sent.len() + answer.len();
         let counts = [sent.len() as u16, answer.len() as u16].map(u16::to_le_bytes);
-        self.to.write_all(counts.as_flattened()).expect("the bench reads");
-        self.to.write_all(sent).expect("the bench reads");
-        self.to.flush().expect("the bench reads");
-        self.from.read_exact(answer).expect("the board answers");
+        self.line.send(counts.as_flattened());
+        self.line.send(sent);
+        answer.copy_from_slice(&self.line.receive(answer.len()));
     }
 
     fn command(&mut self, letter: u8, address: u32, data: &[u8], answer: &mut [u8]) {
@@ -77,13 +62,6 @@ impl Board {
             .filter(|(at, size)| end <= *at + *size)
             .map(|_| ())
             .ok_or(DeviceError::MemoryRange { address, bytes: bytes as u64 })
-    }
-}
-
-impl Drop for Board {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
     }
 }
 

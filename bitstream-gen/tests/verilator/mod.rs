@@ -11,12 +11,15 @@ use systole_isa::HwConfig;
 use systole_isa::access::Space;
 use systole_sim::Chip;
 
-/// A running bench.
-pub struct Bench {
+/// A process that is spoken to through its standard input and output, and ended when dropped.
+pub struct Pipe {
     child: Child,
     to: ChildStdin,
     from: ChildStdout,
 }
+
+/// A running bench of the units.
+pub struct Bench(Pipe);
 
 fn sources(directory: &Path, out: &mut Vec<PathBuf>) {
     let mut files: Vec<_> = std::fs::read_dir(directory)
@@ -90,16 +93,11 @@ pub fn build_with(top: &str, bench: &str, config: &HwConfig, blocks: Blocks) -> 
     objects.join(format!("V{top}"))
 }
 
-impl Bench {
-    /// Builds `top` with its bench for a configuration, and starts it.
-    pub fn start(top: &str, bench: &str, config: &HwConfig) -> Self {
-        Self::start_with(top, bench, config, Blocks::Plain)
-    }
-
-    /// As [`Bench::start`], with a choice of multiplier blocks.
-    pub fn start_with(top: &str, bench: &str, config: &HwConfig, blocks: Blocks) -> Self {
-        let mut child = Command::new(build_with(top, bench, config, blocks))
-            .args(["+verilator+rand+reset+2", "+verilator+seed+1"])
+impl Pipe {
+    /// Starts a program.
+    pub fn start(program: &Path, arguments: &[&str]) -> Self {
+        let mut child = Command::new(program)
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -108,22 +106,36 @@ impl Bench {
         Self { child, to, from }
     }
 
-    fn send(&mut self, bytes: &[u8]) {
+    /// Writes to it.
+    pub fn send(&mut self, bytes: &[u8]) {
         self.to.write_all(bytes).expect("the bench reads");
     }
 
-    fn receive(&mut self, bytes: usize) -> Vec<u8> {
+    /// Waits for so many bytes from it.
+    pub fn receive(&mut self, bytes: usize) -> Vec<u8> {
         self.to.flush().expect("the bench reads");
         let mut buffer = vec![0; bytes];
         self.from.read_exact(&mut buffer).expect("the bench answers");
         buffer
     }
+}
+
+impl Bench {
+    /// Builds `top` with its bench for a configuration, and starts it.
+    pub fn start(top: &str, bench: &str, config: &HwConfig) -> Self {
+        Self::start_with(top, bench, config, Blocks::Plain)
+    }
+
+    /// As [`Bench::start`], with a choice of multiplier blocks.
+    pub fn start_with(top: &str, bench: &str, config: &HwConfig, blocks: Blocks) -> Self {
+        Self(Pipe::start(&build_with(top, bench, config, blocks), &["+verilator+rand+reset+2", "+verilator+seed+1"]))
+    }
 
     /// Fills the memories.
     pub fn put(&mut self, chip: &Chip) {
         for (memory, space) in Space::ALL.into_iter().enumerate() {
-            self.send(&[b'W', memory as u8]);
-            self.send(&chip.image(space));
+            self.0.send(&[b'W', memory as u8]);
+            self.0.send(&chip.image(space));
         }
     }
 
@@ -131,8 +143,8 @@ impl Bench {
     pub fn get(&mut self, config: &'static HwConfig) -> Chip {
         let mut chip = Chip::new(config);
         for (memory, space) in Space::ALL.into_iter().enumerate() {
-            self.send(&[b'R', memory as u8]);
-            let image = self.receive(chip.image(space).len());
+            self.0.send(&[b'R', memory as u8]);
+            let image = self.0.receive(chip.image(space).len());
             assert!(chip.set_image(space, &image), "the image has the memory's size");
         }
         chip
@@ -141,15 +153,15 @@ impl Bench {
     /// Runs instructions on GEMM and on VECTOR, up to 15 on each, both units together; cycles until all are done.
     pub fn run(&mut self, gemm: &[[u8; 32]], vector: &[[u8; 32]]) -> u32 {
         assert!(gemm.len() < 16 && vector.len() < 16);
-        self.send(&[b'X', (gemm.len() | vector.len() << 4) as u8]);
-        self.send(gemm.as_flattened());
-        self.send(vector.as_flattened());
-        let answer = self.receive(4);
+        self.0.send(&[b'X', (gemm.len() | vector.len() << 4) as u8]);
+        self.0.send(gemm.as_flattened());
+        self.0.send(vector.as_flattened());
+        let answer = self.0.receive(4);
         u32::from_le_bytes(answer.try_into().expect("4 bytes"))
     }
 }
 
-impl Drop for Bench {
+impl Drop for Pipe {
     fn drop(&mut self) {
         // The bench may be in the middle of anything; it holds nothing worth keeping.
         self.child.kill().ok();
