@@ -551,198 +551,105 @@ module systole_top
   // Trace and completion records.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic          trace_busy_q, trace_made_q, trace_failed;
-  logic [1:0]    trace_pick, trace_unit_q;
-  logic          trace_any, trace_room;
-  trace_record_t trace_q;
-  logic [63:0]   trace_addr_q;
-  logic [31:0]   trace_count_q, trace_index_q, trace_start_q, trace_end_q;
-  logic [15:0]   trace_tag_q;
+  logic        trace_busy, trace_failed;
+  unit_e       trace_unit;
+  logic [31:0] trace_count, trace_failed_index;
+  logic [63:0] trace_failed_address;
 
-  always_comb begin
-    trace_pick = '0;
-    trace_any  = trace_valid != '0;
-    for (int u = 3; u >= 0; u--) begin
-      if (trace_valid[u]) trace_pick = 2'(u);
-    end
-    trace_ready             = '0;
-    trace_ready[trace_pick] = trace_any && !trace_busy_q;
-  end
-
-  // Stamps are the low halves of what was the cycle less than 2^32 cycles ago.
-  function automatic logic [63:0] stamp(logic [63:0] now, logic [31:0] low);
-    return {now[63:32] - 32'(low > now[31:0]), low};
-  endfunction
-
-  assign trace_room   = trace_count_q < reg_q.trace_size;
-  assign trace_failed = trace_busy_q && record_done && record_error;
-
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      trace_busy_q  <= 1'b0;
-      trace_made_q  <= 1'b0;
-      trace_count_q <= '0;
-    end else begin
-      trace_made_q <= trace_busy_q && !record_done;
-      if (!trace_busy_q) trace_busy_q <= trace_any && trace_room && !clr;
-      else if (record_done) trace_busy_q <= 1'b0;
-      if (reg_we.trace_size) trace_count_q <= '0;
-      else if (trace_busy_q && record_done && !record_error) trace_count_q <= trace_count_q + 32'd1;
-    end
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (!trace_busy_q) begin
-      trace_unit_q  <= trace_pick;
-      trace_addr_q  <= {reg_q.trace_base_hi, reg_q.trace_base_lo} + (64'(trace_count_q) << 5);
-      trace_tag_q   <= trace_tag[trace_pick];
-      trace_index_q <= trace_index[trace_pick];
-      trace_start_q <= trace_start[trace_pick];
-      trace_end_q   <= trace_end[trace_pick];
-    end
-    // The record is made from what was picked a cycle later, and stays until it is written.
-    if (!trace_made_q) begin
-      trace_q <= '{tag: trace_tag_q, unit: 8'(trace_unit_q) + UnitLoad, reserved: '0, instruction: trace_index_q,
-                   id: submission.id, start: stamp(cycle_q, trace_start_q), end_cycle: stamp(cycle_q, trace_end_q)};
-    end
-  end
-
-  systole_record u_record (
+  systole_trace u_trace (
     .clk_i,
     .rst_ni,
-    .valid_i     (trace_busy_q ? trace_made_q : completion_valid),
-    .addr_i      (trace_busy_q ? trace_addr_q : completion_addr),
-    .data_i      (trace_busy_q ? trace_q : completion),
-    .done_o      (record_done),
-    .error_o     (record_error),
-    .req_valid_o (wr_req_valid[0]),
-    .req_ready_i (wr_req_ready[0]),
-    .req_addr_o  (wr_addr[0]),
-    .req_len_o   (wr_len[0]),
-    .wvalid_o    (wr_valid[0]),
-    .wready_i    (wr_ready[0]),
-    .wdata_o     (wr_data[0]),
-    .wstrb_o     (wr_strb[0]),
-    .resp_i      (wr_resp[0]),
-    .resp_error_i(wr_error)
+    .clr_i             (clr),
+    .cycle_i           (cycle_q),
+    .id_i              (submission.id),
+    .base_i            ({reg_q.trace_base_hi, reg_q.trace_base_lo}),
+    .size_i            (reg_q.trace_size),
+    .restart_i         (reg_we.trace_size),
+    .valid_i           (trace_valid),
+    .ready_o           (trace_ready),
+    .tag_i             (trace_tag),
+    .index_i           (trace_index),
+    .start_i           (trace_start),
+    .end_i             (trace_end),
+    .busy_o            (trace_busy),
+    .count_o           (trace_count),
+    .failed_o          (trace_failed),
+    .unit_o            (trace_unit),
+    .failed_index_o    (trace_failed_index),
+    .failed_address_o  (trace_failed_address),
+    .completion_valid_i(completion_valid),
+    .completion_addr_i (completion_addr),
+    .completion_i      (completion),
+    .done_o            (record_done),
+    .error_o           (record_error),
+    .req_valid_o       (wr_req_valid[0]),
+    .req_ready_i       (wr_req_ready[0]),
+    .req_addr_o        (wr_addr[0]),
+    .req_len_o         (wr_len[0]),
+    .wvalid_o          (wr_valid[0]),
+    .wready_i          (wr_ready[0]),
+    .wdata_o           (wr_data[0]),
+    .wstrb_o           (wr_strb[0]),
+    .resp_i            (wr_resp[0]),
+    .resp_error_i      (wr_error)
   );
 
   //////////////////////////////////////////////////////////////////////////////
   // End, faults, deadlock.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic       ended_all_q, stuck_now_q;
-  logic [2:0] stuck_q;
-  logic [3:0][31:0] late_index_q;
-  logic [1:0] oldest;
-  logic [31:0] oldest_index;
-
-  // Faults come up to two cycles behind their cause (semaphores), and one more in stop_cause. The end takes as long to be
-  // known, and a fault goes before it.
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) {finished, ended_all_q} <= '0;
-    else begin
-      ended_all_q <= ended && (&empty) && busy == '0 && trace_valid == '0 && !trace_busy_q && !clr;
-      finished    <= ended_all_q && !clr;
-    end
-  end
-
-  // A unit may have begun its next instruction when it is told that its last post went over the maximum.
-  always_ff @(posedge clk_i) late_index_q <= index;
-
-  // Nothing runs, everything that is queued waits, and no more is coming.
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      stuck_now_q <= 1'b0;
-      stuck_q     <= '0;
-    end else begin
-      stuck_now_q <= (ended || blocked) && busy == '0 && empty != '1 && (waiting | empty) == '1
-                  && trace_valid == '0 && (push_valid & push_ready) == '0 && !clr;
-      if (!stuck_now_q || clr) stuck_q <= '0;
-      else if (stuck_q != '1) stuck_q <= stuck_q + 3'd1;
-    end
-  end
-
-  // Of two neighbours, then of the two pairs; nothing changes any more while stuck_q counts.
-  logic [1:0][31:0] pair_index_q;
-  logic [1:0]       pair_upper_q;
-
-  always_ff @(posedge clk_i) begin
-    for (int unsigned p = 0; p < 2; p++) begin
-      pair_upper_q[p] <= empty[2*p] || (!empty[2*p+1] && next_index[2*p+1] <= next_index[2*p]);
-      if (empty[2*p] && empty[2*p+1]) pair_index_q[p] <= '1;
-      else if (empty[2*p] || (!empty[2*p+1] && next_index[2*p+1] <= next_index[2*p])) begin
-        pair_index_q[p] <= next_index[2*p+1];
-      end else pair_index_q[p] <= next_index[2*p];
-    end
-    oldest       <= pair_index_q[1] <= pair_index_q[0] ? {1'b1, pair_upper_q[1]} : {1'b0, pair_upper_q[0]};
-    oldest_index <= pair_index_q[1] <= pair_index_q[0] ? pair_index_q[1] : pair_index_q[0];
-  end
-
-  cause_e      stop_cause_d;
-  unit_e       stop_unit_d;
-  logic [31:0] stop_instruction_d;
-  logic [63:0] stop_address_d;
-
-  always_comb begin
-    stop_cause_d       = CauseNone;
-    stop_unit_d        = UnitControl;
-    stop_instruction_d = push_index;
-    stop_address_d     = '0;
-    if (dispatch_fault != CauseNone) begin
-      stop_cause_d   = dispatch_fault;
-      stop_address_d = dispatch_address;
-    end else if (load_fault != CauseNone) begin
-      stop_cause_d       = load_fault;
-      stop_unit_d        = UnitLoad;
-      stop_instruction_d = index[Load];
-      stop_address_d     = load_fault_address;
-    end else if (store_fault != CauseNone) begin
-      stop_cause_d       = store_fault;
-      stop_unit_d        = UnitStore;
-      stop_instruction_d = index[Store];
-      stop_address_d     = store_fault_address;
-    end else if (overflow != '0) begin
-      stop_cause_d = CauseSemaphoreOverflow;
-      for (int u = 3; u >= 0; u--) begin
-        if (overflow[u]) begin
-          stop_unit_d        = unit_e'(8'(u) + 8'd1);
-          stop_instruction_d = late_index_q[u];
-        end
-      end
-    end else if (trace_failed) begin
-      stop_cause_d       = CauseBusError;
-      stop_unit_d        = unit_e'(8'(trace_unit_q) + 8'd1);
-      stop_instruction_d = trace_q.instruction;
-      stop_address_d     = trace_addr_q;
-    end else if (stuck_q == '1) begin
-      stop_cause_d       = CauseDeadlock;
-      stop_unit_d        = unit_e'(8'(oldest) + 8'd1);
-      stop_instruction_d = oldest_index;
-    end
-  end
-
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) stop_cause <= CauseNone;
-    else stop_cause <= clr ? CauseNone : stop_cause_d;
-  end
-
-  always_ff @(posedge clk_i) begin
-    stop_unit        <= stop_unit_d;
-    stop_instruction <= stop_instruction_d;
-    stop_address     <= stop_address_d;
-  end
+  systole_stop u_stop (
+    .clk_i,
+    .rst_ni,
+    .clr_i             (clr),
+    .ended_i           (ended),
+    .blocked_i         (blocked),
+    .pushed_i          ((push_valid & push_ready) != '0),
+    .empty_i           (empty),
+    .busy_i            (busy),
+    .waiting_i         (waiting),
+    .tracing_i         (trace_valid != '0),
+    .recording_i       (trace_busy),
+    .index_i           (index),
+    .next_index_i      (next_index),
+    .overflow_i        (overflow),
+    .push_index_i      (push_index),
+    .dispatch_fault_i  (dispatch_fault),
+    .dispatch_address_i(dispatch_address),
+    .load_fault_i      (load_fault),
+    .load_address_i    (load_fault_address),
+    .store_fault_i     (store_fault),
+    .store_address_i   (store_fault_address),
+    .trace_failed_i    (trace_failed),
+    .trace_unit_i      (trace_unit),
+    .trace_index_i     (trace_failed_index),
+    .trace_address_i   (trace_failed_address),
+    .finished_o        (finished),
+    .cause_o           (stop_cause),
+    .unit_o            (stop_unit),
+    .instruction_o     (stop_instruction),
+    .address_o         (stop_address)
+  );
 
   //////////////////////////////////////////////////////////////////////////////
   // What the registers read.
   //////////////////////////////////////////////////////////////////////////////
+
+  logic [31:0] build_id;
+
+  prim_constant #(
+    .Width(32),
+    .Value(BuildId)
+  ) u_build_id (
+    .value_o(build_id)
+  );
 
   always_comb begin
     reg_hw                   = '0;
     reg_hw.magic             = Magic;
     reg_hw.abi_hash_lo       = AbiHash[31:0];
     reg_hw.abi_hash_hi       = AbiHash[63:32];
-    reg_hw.build_id          = BuildId;
+    reg_hw.build_id          = build_id;
     reg_hw.config_id         = ConfigId;
     reg_hw.config_array      = ConfigArray;
     reg_hw.config_spad       = SpadWords;
@@ -756,7 +663,7 @@ module systole_top
     reg_hw.fault_address_hi  = fault_address[63:32];
     reg_hw.sq_head           = sq_head;
     reg_hw.cq_tail           = cq_tail;
-    reg_hw.trace_count       = trace_count_q;
+    reg_hw.trace_count       = trace_count;
     reg_hw.cycle_lo          = cycle_q[31:0];
     reg_hw.cycle_hi          = cycle_high_q;
     reg_hw.load_busy         = busy_count[Load];

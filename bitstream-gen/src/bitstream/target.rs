@@ -46,10 +46,10 @@ pub const ECP5_85K: Target = Target {
     directory: "ulx3s",
     constraints: include_str!("../../rtl/board/ulx3s/ulx3s.lpf"),
     cells: include_str!("../../rtl/board/ulx3s/carry.v"),
-    clock_mhz: 40,
-    reference: 5,
-    feedback: 8,
-    divide: 15,
+    clock_mhz: 50,
+    reference: 1,
+    feedback: 2,
+    divide: 12,
     seed: 2,
 };
 

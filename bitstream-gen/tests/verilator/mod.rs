@@ -70,7 +70,8 @@ pub fn build_with(top: &str, bench: &str, config: &HwConfig, blocks: Blocks) -> 
     let mut parameters = Vec::new();
     if blocks == Blocks::Board {
         sources(&rtl.join("board"), &mut files);
-        files.extend([rtl.join("board/ulx3s/ulx3s_top.sv"), root.join("tb/prim_pll_ecp5.sv")]);
+        files.push(rtl.join("board/ulx3s/ulx3s_top.sv"));
+        files.extend(["tb/prim_pll_ecp5.sv", "tb/DCCA.sv"].map(|model| root.join(model)));
         // The serial line at its fastest, eight cycles a bit.
         parameters.push("-GClockHz=16000000");
     }

@@ -36,15 +36,21 @@ module ulx3s_top
   );
 
   // Reset is asserted at once and released in step with the clock. Its thousands of loads want it high, which is how it is
-  // kept: nothing is between the register and them.
+  // kept: nothing is between the register and them but a global net.
   logic [3:0] reset_q;
-  logic       rst_n;
+  logic       reset, rst_n;
 
   always_ff @(posedge clk or negedge locked) begin
     if (!locked) reset_q <= '1;
     else reset_q <= {reset_q[2:0], btn_reset};
   end
-  assign rst_n = !reset_q[3];
+
+  DCCA u_reset (
+    .CLKI(reset_q[3]),
+    .CE  (1'b1),
+    .CLKO(reset)
+  );
+  assign rst_n = !reset;
 
   logic        irq;
   logic        s_awvalid, s_awready, s_wvalid, s_wready, s_bvalid, s_arvalid, s_arready, s_rvalid;
