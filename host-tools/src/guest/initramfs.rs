@@ -10,8 +10,11 @@ use super::archive::Archive;
 use super::elf;
 
 /// Modules below the kernel's directory, each after those that it needs. A kernel may have some of them built in.
-pub const MODULES: [&str; 9] = [
+pub const MODULES: [&str; 10] = [
     "kernel/virt/lib/irqbypass.ko",
+    // Linux 6.13 and 6.14 have this part of iommufd apart.
+    "kernel/drivers/iommu/iommufd/iommufd_driver.ko",
+    "kernel/drivers/iommu/iommufd/iommufd.ko",
     "kernel/drivers/vfio/vfio.ko",
     "kernel/drivers/vfio/vfio_iommu_type1.ko",
     "kernel/drivers/vfio/pci/vfio-pci-core.ko",
@@ -19,7 +22,6 @@ pub const MODULES: [&str; 9] = [
     "kernel/drivers/uio/uio.ko",
     "kernel/drivers/uio/uio_pci_generic.ko",
     "kernel/drivers/uio/uio_cif.ko",
-    "kernel/drivers/iommu/iommufd/iommufd.ko",
 ];
 /// Where they are in the guest, numbered in their order.
 pub const MODULE_DIRECTORY: &str = "/modules";
