@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::bind_command;
 use super::kernel::{self, Kernel};
@@ -85,28 +85,31 @@ fn boards(kernel: &Kernel) -> Vec<Check> {
                 continue;
             }
         };
-        let file = match (way, &candidate.location.place) {
-            (Way::Uio(number), _) => Some(kernel.dev.join(format!("uio{number}"))),
+        let files = match (way, &candidate.location.place) {
+            (Way::Uio(number), _) => vec![kernel.dev.join(format!("uio{number}"))],
             (Way::Vfio | Way::VfioIommufd, Place::Pci(address)) => {
-                Function::find(kernel, *address).ok().and_then(|card| {
-                    Some(match vfio::way(kernel, &card)? {
-                        vfio::Way::Iommufd(name) => kernel.dev.join("vfio/devices").join(name),
-                        vfio::Way::Group(number) => kernel.dev.join("vfio").join(number),
-                    })
-                })
+                match Function::find(kernel, *address).ok().and_then(|card| vfio::way(kernel, &card)) {
+                    Some(vfio::Way::Iommufd(name)) => {
+                        vec![kernel.dev.join("vfio/devices").join(name), kernel.dev.join("iommu")]
+                    }
+                    Some(vfio::Way::Group(number)) => vec![kernel.dev.join("vfio").join(number)],
+                    None => Vec::new(),
+                }
             }
             (Way::Sysfs, Place::Pci(address)) => {
-                Function::find(kernel, *address).ok().map(|card| card.path.join("resource0"))
+                Function::find(kernel, *address).ok().map(|card| card.path.join("resource0")).into_iter().collect()
             }
-            _ => None,
+            _ => Vec::new(),
         };
-        checks.push(match (candidate.owner, file) {
-            (Some(owner), _) => {
+        checks.push(match candidate.owner {
+            Some(owner) => {
                 let owner = owner.map_or("a process".to_owned(), |pid| format!("process {pid}"));
                 Check::ok(what, format!("{way}, in use by {owner}"))
             }
-            (None, Some(file)) => permission(what, way, &file),
-            (None, None) => Check::new(what, State::Missing, format!("{way}, but its files are not there"), None),
+            None if files.is_empty() => {
+                Check::new(what, State::Missing, format!("{way}, but its files are not there"), None)
+            }
+            None => permission(what, way, &files),
         });
     }
     if checks.is_empty() {
@@ -121,14 +124,14 @@ fn boards(kernel: &Kernel) -> Vec<Check> {
     checks
 }
 
-fn permission(what: String, way: Way, file: &Path) -> Check {
-    match OpenOptions::new().read(true).write(true).open(file) {
-        Ok(_) => Check::ok(what, way.to_string()),
-        Err(error) => {
+fn permission(what: String, way: Way, files: &[PathBuf]) -> Check {
+    for file in files {
+        if let Err(error) = OpenOptions::new().read(true).write(true).open(file) {
             let detail = format!("{way}, but {}: {error}", file.display());
-            Check::new(what, State::Missing, detail, Some(format!("sudo chown $USER {}", file.display())))
+            return Check::new(what, State::Missing, detail, Some(format!("sudo chown $USER {}", file.display())));
         }
     }
+    Check::ok(what, way.to_string())
 }
 
 fn huge_pages(kernel: &Kernel) -> Check {

@@ -221,4 +221,13 @@ fn doctor_is_content_with_a_machine_that_has_everything() {
     drop(_device);
     let lost = findings(&machine);
     assert!(lost[2].starts_with("Missing way to pci:0000:00:04.0: vfio, but /dev/vfio/7: No such file"), "{}", lost[2]);
+    // Nobody opens a directory for writing, not even root.
+    machine.iommufd();
+    fs::remove_file(machine.kernel.dev.join("iommu")).unwrap();
+    fs::create_dir(machine.kernel.dev.join("iommu")).unwrap();
+    assert_eq!(
+        findings(&machine)[2],
+        "Missing way to pci:0000:00:04.0: vfio (iommufd), but /dev/iommu: Is a directory (os error 21) [sudo chown $USER \
+         /dev/iommu]"
+    );
 }
