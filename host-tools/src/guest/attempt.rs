@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{anyhow, bail};
 use systole_conformance::{Target, outcomes};
 use systole_driver::Device;
-use systole_driver::transport::{self, Location, Options};
+use systole_driver::transport::{self, Kernel, Location, Options};
 use systole_runtime::{RunOptions, Session};
 use systole_sim::Simulator;
 
@@ -67,6 +67,9 @@ pub fn run(trial: &Trial, fixture: Option<&Path>, reporter: &mut Reporter) -> an
             return trial.cases().iter().try_for_each(|name| reporter.case(trial, name, started, error.clone()));
         }
     };
+    if let Some(way) = bench.way() {
+        reporter.print(&Line::Way { trial: trial.name.into(), way })?;
+    }
     // The suite takes a device or a panic, which it catches.
     let open = || bench.open().unwrap_or_else(|error| panic!("{error}"));
     let target = Target::new(&open).with_patience(PATIENCE);
@@ -128,6 +131,13 @@ impl Bench {
         };
         let location = format!("{place},dma={}", trial.dma).parse()?;
         Ok(Self { card, location, outside: trial.fixture, resets: trial.driver == Some(VFIO_DRIVER) })
+    }
+
+    /// How the driver opens the card; none if the location leaves it no choice.
+    fn way(&self) -> Option<String> {
+        let found = transport::probe(&Kernel::host());
+        let card = found.into_iter().find(|candidate| candidate.location.place == self.location.place)?;
+        card.way.ok().map(|way| way.to_string())
     }
 
     /// A device as after power-up.

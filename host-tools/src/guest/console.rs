@@ -16,6 +16,13 @@ pub enum Line {
         /// Seconds since it started.
         seconds: f64,
     },
+    /// The driver found its way to a card.
+    Way {
+        /// Name of the trial.
+        trial: String,
+        /// It, as `systole probe` tells it.
+        way: String,
+    },
     /// A check ended.
     Case {
         /// Name of the trial.

@@ -10,6 +10,8 @@ use super::exit;
 /// What a trial came to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Tally {
+    /// How the driver opened the card, if it was a choice.
+    pub way: Option<String>,
     /// Cases that passed.
     pub passed: usize,
     /// Those that did not, and what each found.
@@ -47,6 +49,7 @@ pub fn judge(console: &str, status: Option<i32>, expected: &[(&str, Vec<&str>)])
             Ok(Line::Ready { kernel, seconds }) => {
                 (verdict.kernel, verdict.boot_seconds) = (Some(kernel), Some(seconds));
             }
+            Ok(Line::Way { trial, way }) => verdict.trials.entry(trial).or_default().way = Some(way),
             Ok(Line::Case { trial, name, seconds, error }) => {
                 let tally = verdict.trials.entry(trial.clone()).or_default();
                 tally.seconds += seconds;
@@ -111,6 +114,7 @@ mod tests {
                 lines.push(Line::Case { trial: trial.into(), name: name.into(), seconds: 0.25, error: None });
             }
         }
+        lines.push(Line::Way { trial: "vfio".into(), way: "vfio (iommufd)".into() });
         lines.push(Line::Figure { trial: "vfio".into(), name: "register read".into(), microseconds: 30.0 });
         lines.push(Line::Closing { cases: 4, failed: 0 });
         lines
@@ -134,6 +138,7 @@ mod tests {
         assert_eq!(verdict.objections, [""; 0]);
         let tally = &verdict.trials["vfio"];
         assert_eq!((tally.passed, tally.seconds, tally.microseconds["register read"]), (2, 0.5, 30.0));
+        assert_eq!(tally.way.as_deref(), Some("vfio (iommufd)"));
         assert_eq!((verdict.kernel.as_deref(), verdict.boot_seconds), (Some("6.12"), Some(3.5)));
     }
 

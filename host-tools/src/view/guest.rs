@@ -13,7 +13,7 @@ const QUOTED: usize = 5;
 
 /// Shows the trials in their order, and what failed.
 pub fn show(out: &mut Output, verdict: &Verdict, trials: &[Trial], elapsed: Duration) -> std::io::Result<()> {
-    let columns = ["transport", ">passed", ">failed", ">seconds", ">register read", ">doorbell to completion"];
+    let columns = ["transport", ">passed", ">failed", ">seconds", ">register read", ">doorbell to completion", "way"];
     let mut lines = table(&columns);
     let nothing = Tally::default();
     for trial in trials {
@@ -26,6 +26,7 @@ pub fn show(out: &mut Output, verdict: &Verdict, trials: &[Trial], elapsed: Dura
             format!("{:.1}", tally.seconds),
             figure("register read"),
             figure("doorbell to completion"),
+            plain(tally.way.as_deref().unwrap_or("-")).to_string(),
         ]);
     }
     out.line(lines)?;
