@@ -12,11 +12,11 @@ use support::{Ended, command, systole};
 
 /// Cases of the conformance suite, and the built-in model.
 const CASES: usize = systole_conformance::CASES.len() + 1;
-/// All of them; behind an IOMMU there is one case more.
+/// All of them; behind an IOMMU there are two cases more.
 const TRANSPORTS: [(&str, usize); 9] = [
-    ("vfio", CASES + 1),
+    ("vfio", CASES + 2),
     ("vfio-card-memory", CASES),
-    ("vfio-intx", CASES + 1),
+    ("vfio-intx", CASES + 2),
     ("resource", CASES),
     ("resource-card-memory", CASES),
     ("uio", CASES),

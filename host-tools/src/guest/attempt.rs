@@ -15,7 +15,7 @@ use systole_sim::Simulator;
 use super::bind::{Card, newest_uio};
 use super::console::Line;
 use super::emulator::RESERVED;
-use super::trial::{IOMMU, MODEL, Naming, Trial, UIO_WITH_MAPS, VFIO_DRIVER};
+use super::trial::{IOMMU, MODEL, Naming, Trial, UIO_WITH_MAPS, UNPINNED, VFIO_DRIVER};
 use super::{init, iommu, latency};
 use crate::model;
 
@@ -84,6 +84,7 @@ pub fn run(trial: &Trial, fixture: Option<&Path>, reporter: &mut Reporter) -> an
         let started = Instant::now();
         let found = bench.open().and_then(|device| iommu::provoke(device, &trial.address(), PATIENCE));
         reporter.case(trial, IOMMU, started, text(found))?;
+        reporter.case(trial, UNPINNED, Instant::now(), text(iommu::unpinned()))?;
     }
     for (name, duration) in bench.open().and_then(latency::measure).unwrap_or_default() {
         let microseconds = 1e6 * duration.as_secs_f64();

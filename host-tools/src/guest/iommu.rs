@@ -1,7 +1,7 @@
 //! The proof that an IOMMU stands between card and memory: a program that reads where nothing is mapped comes back with an
-//! error, and the kernel has seen the IOMMU refuse it.
+//! error, and the kernel has seen the IOMMU refuse it. And that a closed device leaves no memory to the card.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
@@ -45,6 +45,22 @@ pub fn provoke(device: Box<dyn Device + Send>, address: &str, patience: Duration
         line.contains("DMAR") && wanted.iter().all(|part| line.contains(part))
     })?;
     found.then_some(()).ok_or_else(|| anyhow!("the kernel reports no fault of the IOMMU at {NOWHERE:#x}"))
+}
+
+/// Of all the pages that the kernel has pinned for a device, none still is: closed devices leave nothing mapped.
+pub fn unpinned() -> anyhow::Result<()> {
+    // Reading it has each processor add what it has counted.
+    fs::read("/proc/sys/vm/stat_refresh")?;
+    let counters = fs::read_to_string("/proc/vmstat")?;
+    let counter = |name: &str| -> anyhow::Result<u64> {
+        let value = counters.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(value.ok_or_else(|| anyhow!("/proc/vmstat has no {name}"))?.parse()?)
+    };
+    match (counter("nr_foll_pin_acquired")?, counter("nr_foll_pin_released")?) {
+        (0, _) => bail!("no page was ever pinned, which proves nothing"),
+        (acquired, released) if acquired == released => Ok(()),
+        (acquired, released) => bail!("{acquired} pages were pinned, and {released} released"),
+    }
 }
 
 /// The kernel's messages.

@@ -9,6 +9,9 @@ pub const MODEL: &str = "the_built_in_model_gives_the_simulators_bytes";
 /// An access outside every mapping faults in the IOMMU, and comes back as an error.
 pub const IOMMU: &str = "an_access_outside_every_mapping_faults_in_the_iommu";
 
+/// Closed devices leave no page pinned for the card.
+pub const UNPINNED: &str = "closed_devices_leave_no_page_pinned";
+
 /// How the driver is told to open a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Naming {
@@ -79,7 +82,7 @@ impl Trial {
 
     /// The names of its cases.
     pub fn cases(&self) -> Vec<&'static str> {
-        let own = [MODEL].into_iter().chain(self.iommu().then_some(IOMMU));
+        let own = [MODEL].into_iter().chain(self.iommu().then_some([IOMMU, UNPINNED]).into_iter().flatten());
         CASES.iter().map(|case| case.name).chain(own).collect()
     }
 }
