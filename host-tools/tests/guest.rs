@@ -27,7 +27,14 @@ const TRANSPORTS: [(&str, usize); 9] = [
 
 /// Runs the command, which may download; shows what it prints.
 fn run(arguments: &[&str]) -> Ended {
-    let output = command().args(["virtual-board", "test"]).args(arguments).output().unwrap();
+    run_with(arguments, &[])
+}
+
+/// The same with variables.
+fn run_with(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+    let mut command = command();
+    command.args(["virtual-board", "test"]).args(arguments).envs(variables.iter().copied());
+    let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let ended = Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) };
     println!("{}{}", ended.stdout, ended.stderr);
@@ -41,9 +48,10 @@ fn counts(table: &str, transport: &str) -> (usize, usize) {
     (numbers[0], numbers[1])
 }
 
-/// The module that shows a card as a part of the chip, for the kernel that the command fetches.
-fn fixture() -> String {
-    let build = || Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/guest/zynq/build")).output().unwrap();
+/// What a build below `tests/guest` prints, for the kernel that the command fetches.
+fn built(name: &str) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guest").join(name).join("build");
+    let build = || Command::new(&script).output().unwrap();
     let mut output = build();
     if !output.status.success() {
         // There may be no kernel yet.
@@ -57,10 +65,24 @@ fn fixture() -> String {
 #[test]
 #[ignore = "needs QEMU, fetched by name"]
 fn in_a_guest_every_case_passes_over_every_transport() {
-    let table = run(&["--fixture", &fixture()]).ok();
+    let table = run(&["--fixture", &built("zynq")]).ok();
     for (transport, cases) in TRANSPORTS {
         assert_eq!(counts(&table, transport), (cases, 0), "{transport}");
     }
+}
+
+#[test]
+#[ignore = "needs QEMU and the kernel's source, fetched by name"]
+fn in_a_guest_every_case_passes_over_iommufd() {
+    let variables = built("iommufd");
+    let variables: Vec<_> = variables.lines().filter_map(|line| line.split_once('=')).collect();
+    let over_vfio = &TRANSPORTS[..3];
+    let names = over_vfio.iter().map(|(transport, _)| *transport).collect::<Vec<_>>().join(",");
+    let table = run_with(&["--transports", &names], &variables).ok();
+    for (transport, cases) in over_vfio {
+        assert_eq!(counts(&table, transport), (*cases, 0), "{transport}");
+    }
+    assert_eq!(table.matches("vfio (iommufd)").count(), over_vfio.len(), "{table}");
 }
 
 #[test]
