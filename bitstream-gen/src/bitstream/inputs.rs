@@ -114,6 +114,8 @@ impl Inputs {
             "30",
             "--router",
             "router2",
+            // Without it the last nets to be routed go around whatever is in their way, a third of the part if need be.
+            "--tmg-ripup",
             "--timing-allow-fail",
         ]
         .map(str::to_owned)
