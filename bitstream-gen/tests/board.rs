@@ -11,7 +11,7 @@ use systole_bitgen::bitstream::self_test;
 use systole_driver::{Device, DeviceError, Engine};
 use systole_isa::config::N8;
 use systole_isa::register;
-use verilator::{Blocks, Pipe};
+use verilator::{BUILD_ID, Blocks, Pipe};
 
 /// Bytes of a word of the board's memory.
 const WORD: u64 = N8.bus_bytes as u64;
@@ -134,6 +134,7 @@ impl Device for Board {
 fn the_self_test_runs_over_the_serial_line_of_the_board() {
     let mut board = Board::start();
     assert_eq!(board.read(register::CONFIG_ID.offset).unwrap(), N8.id);
+    assert_eq!(board.read(register::BUILD_ID.offset).unwrap(), BUILD_ID);
     // What is no command is passed over.
     board.exchange(b"\0\0\xff?", &mut []);
 

@@ -2,8 +2,8 @@
 //
 // Trace records of the units, and the one writer that they share with the engine's completions.
 //
-// A unit's record is taken while there is room below size_i; the lowest unit goes first. A completion is asked for when all
-// units are done, and waits for the record before it.
+// A unit never waits for room: its record is taken, the lowest unit's first, and dropped when size_i are written. A completion
+// is asked for when the units are stopped and the bus is quiet, so that no record is under way then.
 
 module systole_trace
   import systole_pkg::*;

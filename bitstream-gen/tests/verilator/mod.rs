@@ -37,6 +37,9 @@ pub fn build(top: &str, bench: &str, config: &HwConfig) -> PathBuf {
     build_with(top, bench, config, Blocks::Plain)
 }
 
+/// What a bench of the board is built with.
+pub const BUILD_ID: u32 = 0xc8b8_ae1b;
+
 /// Whose multiplier blocks a bench is built with.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Blocks {
@@ -44,7 +47,7 @@ pub enum Blocks {
     Plain,
     /// ECP5's, on a model of the vendor's cell.
     Ecp5,
-    /// ECP5's, and the board around the accelerator, on a model of its PLL.
+    /// ECP5's, and the board around the accelerator, on models of the cells that it names. Its BUILD_ID is [`BUILD_ID`].
     Board,
 }
 
@@ -70,10 +73,12 @@ pub fn build_with(top: &str, bench: &str, config: &HwConfig, blocks: Blocks) -> 
     let mut parameters = Vec::new();
     if blocks == Blocks::Board {
         sources(&rtl.join("board"), &mut files);
-        files.push(rtl.join("board/ulx3s/ulx3s_top.sv"));
-        files.extend(["tb/prim_pll_ecp5.sv", "tb/DCCA.sv"].map(|model| root.join(model)));
+        files.retain(|f| !f.ends_with("prim/prim_constant.sv"));
+        files.extend(["ulx3s_top.sv", "prim_constant.sv"].map(|file| rtl.join("board/ulx3s").join(file)));
+        files.extend(["prim_pll_ecp5.sv", "DCCA.sv", "LUT4.sv"].map(|model| root.join("tb").join(model)));
+        parameters.push(format!("-GBuildId=32'h{BUILD_ID:08x}"));
         // The serial line at its fastest, eight cycles a bit.
-        parameters.push("-GClockHz=16000000");
+        parameters.push("-GClockHz=16000000".to_owned());
     }
     files.extend(Some(root.join("tb").join(format!("{bench}.sv"))).filter(|f| f.exists()));
     let output = Verilator::find()
