@@ -48,13 +48,15 @@ fn counts(table: &str, transport: &str) -> (usize, usize) {
     (numbers[0], numbers[1])
 }
 
+/// How a build below `tests/guest` ends before a guest was ever booted.
+const NO_KERNEL: i32 = 3;
+
 /// What a build below `tests/guest` prints, for the kernel that the command fetches.
 fn built(name: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guest").join(name).join("build");
     let build = || Command::new(&script).output().unwrap();
     let mut output = build();
-    if !output.status.success() {
-        // There may be no kernel yet.
+    if output.status.code() == Some(NO_KERNEL) {
         run(&["--transports", "resource"]).ok();
         output = build();
     }
@@ -69,6 +71,7 @@ fn in_a_guest_every_case_passes_over_every_transport() {
     for (transport, cases) in TRANSPORTS {
         assert_eq!(counts(&table, transport), (cases, 0), "{transport}");
     }
+    assert!(!table.contains("iommufd"), "this kernel has groups only; the other test is for the rest:\n{table}");
 }
 
 #[test]

@@ -15,8 +15,9 @@ use systole_sim::Simulator;
 use super::bind::{Card, newest_uio};
 use super::console::Line;
 use super::emulator::RESERVED;
+use super::iommu::{self, Pins};
 use super::trial::{IOMMU, MODEL, Naming, Trial, UIO_WITH_MAPS, UNPINNED, VFIO_DRIVER};
-use super::{init, iommu, latency};
+use super::{init, latency};
 use crate::model;
 
 /// Longest wait for anything that the card should do: the computer may be busy, and emulates another.
@@ -70,6 +71,7 @@ pub fn run(trial: &Trial, fixture: Option<&Path>, reporter: &mut Reporter) -> an
     if let Some(way) = bench.way() {
         reporter.print(&Line::Way { trial: trial.name.into(), way })?;
     }
+    let pins = trial.iommu().then(Pins::now);
     // The suite takes a device or a panic, which it catches.
     let open = || bench.open().unwrap_or_else(|error| panic!("{error}"));
     let target = Target::new(&open).with_patience(PATIENCE);
@@ -80,11 +82,11 @@ pub fn run(trial: &Trial, fixture: Option<&Path>, reporter: &mut Reporter) -> an
     }
     let found = bench.open().and_then(same_as_simulator);
     reporter.case(trial, MODEL, started, text(found))?;
-    if trial.iommu() {
+    if let Some(before) = pins {
         let started = Instant::now();
         let found = bench.open().and_then(|device| iommu::provoke(device, &trial.address(), PATIENCE));
         reporter.case(trial, IOMMU, started, text(found))?;
-        reporter.case(trial, UNPINNED, Instant::now(), text(iommu::unpinned()))?;
+        reporter.case(trial, UNPINNED, Instant::now(), text(before.and_then(Pins::all_released)))?;
     }
     for (name, duration) in bench.open().and_then(latency::measure).unwrap_or_default() {
         let microseconds = 1e6 * duration.as_secs_f64();
@@ -134,7 +136,7 @@ impl Bench {
         Ok(Self { card, location, outside: trial.fixture, resets: trial.driver == Some(VFIO_DRIVER) })
     }
 
-    /// How the driver opens the card; none if the location leaves it no choice.
+    /// What `probe` says of the way to the card; none if it does not list the place.
     fn way(&self) -> Option<String> {
         let found = transport::probe(&Kernel::host());
         let card = found.into_iter().find(|candidate| candidate.location.place == self.location.place)?;

@@ -47,19 +47,33 @@ pub fn provoke(device: Box<dyn Device + Send>, address: &str, patience: Duration
     found.then_some(()).ok_or_else(|| anyhow!("the kernel reports no fault of the IOMMU at {NOWHERE:#x}"))
 }
 
-/// Of all the pages that the kernel has pinned for a device, none still is: closed devices leave nothing mapped.
-pub fn unpinned() -> anyhow::Result<()> {
-    // Reading it has each processor add what it has counted.
-    fs::read("/proc/sys/vm/stat_refresh")?;
-    let counters = fs::read_to_string("/proc/vmstat")?;
-    let counter = |name: &str| -> anyhow::Result<u64> {
-        let value = counters.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        Ok(value.ok_or_else(|| anyhow!("/proc/vmstat has no {name}"))?.parse()?)
-    };
-    match (counter("nr_foll_pin_acquired")?, counter("nr_foll_pin_released")?) {
-        (0, _) => bail!("no page was ever pinned, which proves nothing"),
-        (acquired, released) if acquired == released => Ok(()),
-        (acquired, released) => bail!("{acquired} pages were pinned, and {released} released"),
+/// How many pages the kernel has pinned and released since it booted.
+pub struct Pins {
+    acquired: u64,
+    released: u64,
+}
+
+impl Pins {
+    /// Reads the kernel's counters.
+    pub fn now() -> anyhow::Result<Self> {
+        // Reading it has each processor add what it has counted.
+        fs::read("/proc/sys/vm/stat_refresh")?;
+        let counters = fs::read_to_string("/proc/vmstat")?;
+        let counter = |name: &str| -> anyhow::Result<u64> {
+            let value = counters.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            Ok(value.ok_or_else(|| anyhow!("/proc/vmstat has no {name}"))?.parse()?)
+        };
+        Ok(Self { acquired: counter("nr_foll_pin_acquired")?, released: counter("nr_foll_pin_released")? })
+    }
+
+    /// Of the pages pinned since, none still is: closed devices leave nothing mapped.
+    pub fn all_released(self) -> anyhow::Result<()> {
+        let now = Self::now()?;
+        match (now.acquired - self.acquired, now.released - self.released) {
+            (0, _) => bail!("no page was pinned, which proves nothing"),
+            (acquired, released) if acquired == released => Ok(()),
+            (acquired, released) => bail!("{acquired} pages were pinned, and {released} released"),
+        }
     }
 }
 

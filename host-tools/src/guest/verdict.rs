@@ -10,7 +10,7 @@ use super::exit;
 /// What a trial came to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Tally {
-    /// How the driver opened the card, if it was a choice.
+    /// What `probe` says of the way to the card; none if it does not list the place.
     pub way: Option<String>,
     /// Cases that passed.
     pub passed: usize,
