@@ -1,14 +1,12 @@
 //! What keeps boards from being used on this machine, and the command that mends it.
 
-use std::fs::OpenOptions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::error::bind_command;
 use super::kernel::{self, Kernel};
-use super::pci::Function;
 use super::physical::free_sizes;
-use super::{Place, Way, probe, vfio};
+use super::{Place, Way, probe};
 use crate::memory::udmabuf;
 
 /// How a check ended.
@@ -85,22 +83,7 @@ fn boards(kernel: &Kernel) -> Vec<Check> {
                 continue;
             }
         };
-        let files = match (way, &candidate.location.place) {
-            (Way::Uio(number), _) => vec![kernel.dev.join(format!("uio{number}"))],
-            (Way::Vfio | Way::VfioIommufd, Place::Pci(address)) => {
-                match Function::find(kernel, *address).ok().and_then(|card| vfio::way(kernel, &card)) {
-                    Some(vfio::Way::Iommufd(name)) => {
-                        vec![kernel.dev.join("vfio/devices").join(name), kernel.dev.join("iommu")]
-                    }
-                    Some(vfio::Way::Group(number)) => vec![kernel.dev.join("vfio").join(number)],
-                    None => Vec::new(),
-                }
-            }
-            (Way::Sysfs, Place::Pci(address)) => {
-                Function::find(kernel, *address).ok().map(|card| card.path.join("resource0")).into_iter().collect()
-            }
-            _ => Vec::new(),
-        };
+        let files = way.files(kernel, candidate.location.place);
         checks.push(match candidate.owner {
             Some(owner) => {
                 let owner = owner.map_or("a process".to_owned(), |pid| format!("process {pid}"));
@@ -126,7 +109,7 @@ fn boards(kernel: &Kernel) -> Vec<Check> {
 
 fn permission(what: String, way: Way, files: &[PathBuf]) -> Check {
     for file in files {
-        if let Err(error) = OpenOptions::new().read(true).write(true).open(file) {
+        if let Err(error) = kernel::open(file) {
             let detail = format!("{way}, but {}: {error}", file.display());
             return Check::new(what, State::Missing, detail, Some(format!("sudo chown $USER {}", file.display())));
         }

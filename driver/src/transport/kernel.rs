@@ -2,7 +2,7 @@
 //!
 //! The roots are parameters, so that tests lay out the tree of a machine in a directory of their own.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,6 +54,11 @@ impl Kernel {
 /// Bytes of this machine's pages.
 pub(crate) fn page_size() -> u64 {
     rustix::param::page_size() as u64
+}
+
+/// Opens a file of a device, to be read and written.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(path)
 }
 
 /// An attribute's text, without the newline.

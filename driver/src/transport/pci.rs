@@ -2,7 +2,7 @@
 //!
 //! Offsets and bits of the configuration space are those of the PCI Local Bus Specification 3.0, section 6.2.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -118,6 +118,11 @@ impl Function {
         bar(&kernel::text(&self.path.join("resource")).ok()?, number)
     }
 
+    /// The file that shows a BAR.
+    pub fn resource(&self, number: usize) -> PathBuf {
+        self.path.join(format!("resource{number}"))
+    }
+
     /// Whether one of its memory BARs holds this physical address.
     pub fn covers(&self, address: u64) -> bool {
         let inside = |bar: Bar| address.checked_sub(bar.address).is_some_and(|offset| offset < bar.bytes);
@@ -127,7 +132,7 @@ impl Function {
     /// Its configuration space, to be read and written.
     pub fn config(&self) -> Result<Config, TransportError> {
         let path = self.path.join("config");
-        let file = OpenOptions::new().read(true).write(true).open(&path).map_err(opening(&path))?;
+        let file = kernel::open(&path).map_err(opening(&path))?;
         Ok(Config::new(Arc::new(file), 0))
     }
 

@@ -57,7 +57,7 @@ pub(super) fn no_local(location: &Location) -> TransportError {
 
 /// The card's own memory, whose address on its bus is fixed.
 fn local(card: &Function, bar: Bar) -> Result<Box<dyn DmaMemory>, TransportError> {
-    let path = card.path.join(format!("resource{MEMORY_BAR}"));
+    let path = card.resource(MEMORY_BAR);
     // A BAR of memory is as large as a page and aligned to its size.
     let pages = pages(0, bar.bytes, page_size()).ok_or_else(|| TransportError::NoWindow {
         location: card.address.to_string(),

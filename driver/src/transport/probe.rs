@@ -1,6 +1,9 @@
 //! Which boards there are, and how each would be opened.
 
 use std::fmt;
+use std::path::PathBuf;
+
+use systole_isa::pci::{MEMORY_BAR, REGISTER_BAR};
 
 use super::error::TransportError;
 use super::kernel::Kernel;
@@ -45,6 +48,32 @@ impl Way {
             },
             (Some(_), Some(number)) => Ok(Self::Uio(number)),
             (Some(driver), None) => Err(TransportError::Bound { address: card.address, driver: driver.to_owned() }),
+        }
+    }
+
+    /// What a user must be allowed to open for it, the card's own memory included; nothing if the board has gone.
+    pub(super) fn files(&self, kernel: &Kernel, place: Place) -> Vec<PathBuf> {
+        let card = match place {
+            Place::Pci(address) => Function::find(kernel, address).ok(),
+            Place::Uio(_) | Place::Mem(_) => None,
+        };
+        let of_card = |names: &[&str]| -> Vec<PathBuf> {
+            let Some(card) = &card else { return Vec::new() };
+            let memory = card.bar(MEMORY_BAR).map(|_| card.resource(MEMORY_BAR));
+            names.iter().map(|name| card.path.join(name)).chain(memory).collect()
+        };
+        match *self {
+            Self::Vfio | Self::VfioIommufd => {
+                let way = card.as_ref().and_then(|card| vfio::way(kernel, card));
+                way.map(|way| way.files(kernel).into()).unwrap_or_default()
+            }
+            Self::Uio(number) => {
+                let maps = Uio::find(kernel, number).is_ok_and(|uio| uio.has_maps());
+                let own = kernel.dev.join(format!("uio{number}"));
+                let window = if maps { None } else { card.as_ref().map(|card| card.resource(REGISTER_BAR)) };
+                std::iter::once(own).chain(of_card(&["config"])).chain(window).collect()
+            }
+            Self::Sysfs => of_card(&["enable", "config", "resource0"]),
         }
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn register_bar(card: &Function, location: &Location) -> Result<Windo
     let inner = bar.address % page_size();
     let found =
         pages(inner, WINDOW_BYTES.into(), page_size()).ok_or_else(|| too_small(&location.to_string(), "BAR", 0))?;
-    Ok(registers(map(&card.path.join(format!("resource{REGISTER_BAR}")), found, false)?, found))
+    Ok(registers(map(&card.resource(REGISTER_BAR), found, false)?, found))
 }
 
 /// Opens a card that has no driver.

@@ -84,6 +84,19 @@ fn a_card_opens_through_iommufd_where_there_is_one() {
 }
 
 #[test]
+fn a_card_opens_through_its_group_where_iommufd_is_closed_to_the_user() {
+    let machine = vfio(|_| {});
+    machine.iommufd();
+    machine.closed("dev/iommu");
+    drop(card(&machine));
+    assert_eq!(machine.vfio.log.lock().unwrap()[0], "VFIO_GET_API_VERSION");
+    assert_eq!(*probe(&machine.kernel)[0].way.as_ref().unwrap(), Way::Vfio);
+    machine.closed("dev/vfio/7");
+    let error = machine.plain(open_at(&machine, "pci:0000:00:04.0").err().unwrap());
+    assert!(error.contains("/dev/iommu"), "both are closed, and the newer is named: {error}");
+}
+
+#[test]
 fn whatever_call_fails_is_named_and_nothing_stays() {
     for iommufd in [false, true] {
         let machine = vfio(|_| {});

@@ -2,7 +2,6 @@
 //! maps, from the card's BARs.
 //! (`Documentation/driver-api/uio-howto.rst`)
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use systole_isa::pci::REGISTER_BAR;
@@ -85,6 +84,11 @@ impl Uio {
         kernel::entries(&directory).iter().filter_map(map).collect()
     }
 
+    /// Whether its driver shows the registers; else they are in the card's BAR.
+    pub fn has_maps(&self) -> bool {
+        !self.maps().is_empty()
+    }
+
     /// The physical address of its registers, if it has maps.
     pub fn registers(&self) -> Option<u64> {
         register_map(&self.maps(), None).map(|map| map.address)
@@ -108,7 +112,7 @@ fn place(map: &Map, page: u64) -> Option<Pages> {
 /// Opens a UIO device.
 pub(super) fn open(kernel: &Kernel, uio: &Uio, location: &Location, lock: Lock) -> Result<Parts, TransportError> {
     let path = kernel.dev.join(format!("uio{}", uio.number));
-    let file = OpenOptions::new().read(true).write(true).open(&path).map_err(opening(&path))?;
+    let file = kernel::open(&path).map_err(opening(&path))?;
     let maps = uio.maps();
     let Some(card) = uio.card(kernel) else {
         let control = Uncontrolled { location: location.to_string() };

@@ -4,9 +4,9 @@
 //! The kernel has two ways in: the card's own file together with an iommufd, from Linux 6.6 on, and its IOMMU group in a
 //! container. Behind both is the same device file.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use systole_isa::pci::{LOCAL_MEMORY_BASE, MEMORY_BAR, REGISTER_BAR};
@@ -37,12 +37,23 @@ pub(super) enum Way {
     Group(String),
 }
 
-/// The way in that the kernel offers; the newer one if both.
+impl Way {
+    /// What must be open to this user.
+    pub fn files(&self, kernel: &Kernel) -> [PathBuf; 2] {
+        match self {
+            Self::Iommufd(name) => [kernel.dev.join("vfio/devices").join(name), kernel.dev.join("iommu")],
+            Self::Group(number) => [kernel.dev.join("vfio/vfio"), kernel.dev.join("vfio").join(number)],
+        }
+    }
+}
+
+/// The way in that the kernel offers, the newer one if both; one that is closed to this user only if both are.
 pub(super) fn way(kernel: &Kernel, card: &Function) -> Option<Way> {
-    let own = kernel::entries(&card.path.join("vfio-dev")).into_iter().next();
-    let own =
-        own.filter(|name| kernel.dev.join("vfio/devices").join(name).exists() && kernel.dev.join("iommu").exists());
-    own.map(Way::Iommufd).or_else(|| card.iommu_group().map(Way::Group))
+    let own = kernel::entries(&card.path.join("vfio-dev")).into_iter().next().map(Way::Iommufd);
+    let own = own.filter(|way| way.files(kernel).iter().all(|file| file.exists()));
+    let ways: Vec<Way> = own.into_iter().chain(card.iommu_group().map(Way::Group)).collect();
+    let open = |way: &&Way| way.files(kernel).iter().all(|file| kernel::open(file).is_ok());
+    ways.iter().find(open).or(ways.first()).cloned()
 }
 
 /// The translation of a container.
@@ -102,13 +113,13 @@ impl AddressSpace for Space {
 type Opened = (File, Arc<dyn AddressSpace>);
 
 fn open_file(path: &Path) -> Result<File, TransportError> {
-    OpenOptions::new().read(true).write(true).open(path).map_err(opening(path))
+    kernel::open(path).map_err(opening(path))
 }
 
 fn through_iommufd(kernel: &Kernel, name: &str) -> Result<Opened, TransportError> {
     let calls = Arc::clone(&kernel.calls);
-    let device = open_file(&kernel.dev.join("vfio/devices").join(name))?;
-    let iommu = open_file(&kernel.dev.join("iommu"))?;
+    let [device, iommu] = Way::Iommufd(name.to_owned()).files(kernel);
+    let (device, iommu) = (open_file(&device)?, open_file(&iommu)?);
     calls.bind(&device, &iommu).map_err(system("VFIO_DEVICE_BIND_IOMMUFD", name))?;
     let id = calls.allocate_space(&iommu).map_err(system("IOMMU_IOAS_ALLOC", "/dev/iommu"))?;
     calls.attach(&device, id).map_err(system("VFIO_DEVICE_ATTACH_IOMMUFD_PT", name))?;

@@ -244,6 +244,12 @@ impl Machine {
         OpenOptions::new().read(true).write(true).open(path).unwrap()
     }
 
+    /// Makes a file one that nobody may open, not even root: a directory.
+    pub fn closed(&self, path: &str) {
+        fs::remove_file(self.path(path)).unwrap();
+        fs::create_dir(self.path(path)).unwrap();
+    }
+
     /// Makes a link to something in `/sys`.
     fn link(&self, path: &str, target: &str) {
         let (path, target) = (self.path(path), self.kernel.sys.join(target));

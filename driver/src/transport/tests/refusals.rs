@@ -221,13 +221,38 @@ fn doctor_is_content_with_a_machine_that_has_everything() {
     drop(_device);
     let lost = findings(&machine);
     assert!(lost[2].starts_with("Missing way to pci:0000:00:04.0: vfio, but /dev/vfio/7: No such file"), "{}", lost[2]);
-    // Nobody opens a directory for writing, not even root.
     machine.iommufd();
-    fs::remove_file(machine.kernel.dev.join("iommu")).unwrap();
-    fs::create_dir(machine.kernel.dev.join("iommu")).unwrap();
+    machine.closed("dev/iommu");
     assert_eq!(
         findings(&machine)[2],
         "Missing way to pci:0000:00:04.0: vfio (iommufd), but /dev/iommu: Is a directory (os error 21) [sudo chown $USER \
          /dev/iommu]"
     );
+}
+
+#[test]
+fn doctor_opens_every_file_of_a_way() {
+    let directory = format!("sys/bus/pci/devices/{CARD}");
+    for (driver, device, names) in [
+        (None, None, &["enable", "config", "resource0", "resource2"][..]),
+        (Some("uio_pci_generic"), Some("dev/uio0"), &["config", "resource0", "resource2"]),
+    ] {
+        let files = names.iter().map(|name| format!("{directory}/{name}")).chain(device.map(str::to_owned));
+        for file in files {
+            let machine = Machine::with_card(driver);
+            if driver.is_some() {
+                machine.uio(true);
+            }
+            let way = |state: &str| {
+                findings(&machine).into_iter().find(|line| line.starts_with(state) && line.contains("way to"))
+            };
+            assert!(way("Ok").is_some());
+            machine.closed(&file);
+            let line = way("Missing").unwrap();
+            assert!(
+                line.ends_with(&format!("but /{file}: Is a directory (os error 21) [sudo chown $USER /{file}]")),
+                "{line}"
+            );
+        }
+    }
 }
