@@ -4,8 +4,9 @@
 //
 // The upper address bits select the bank; each bank serves one read and one write a cycle. Port 0 has the highest
 // priority and, being the only one at its rank, is always granted. A request holds until its grant, which is
-// combinational. Read data is valid three cycles after the grant (address register, RAM, output register); what was
-// written with a grant in cycle t is seen by reads granted from t + 1 on.
+// combinational. Read data is valid three cycles after the grant (address register, RAM, output register). Write data
+// comes in the cycle after the grant, when a register says already whose a bank takes: every bit of a word hangs on that.
+// What was written with a grant in cycle t is seen by reads granted from t + 2 on.
 
 module systole_banks #(
   parameter int unsigned Banks = 4,
@@ -26,11 +27,13 @@ module systole_banks #(
 
   input  logic [Writers-1:0]            wreq_i,
   input  logic [Writers-1:0][Aw-1:0]    waddr_i,
-  input  logic [Writers-1:0][Width-1:0] wdata_i,
+  input  logic [Writers-1:0][Width-1:0] wdata_i,   // of the cycle before's grants
   output logic [Writers-1:0]            wgnt_o
 );
 
   localparam int unsigned Bw = $clog2(Banks);
+  // Bits that a replica of a select serves.
+  localparam int unsigned Part = 32;
   localparam int unsigned Rw = Aw - Bw;
 
   logic [Banks-1:0][Readers-1:0] rsel;
@@ -64,9 +67,10 @@ module systole_banks #(
   end
 
   for (genvar b = 0; b < Banks; b++) begin : g_bank
-    logic [Rw-1:0]    raddr, raddr_q, waddr, waddr_q;
-    logic [Width-1:0] wdata, wdata_q;
-    logic             we_q;
+    logic [Rw-1:0]      raddr, raddr_q, waddr, waddr_q, waddr_qq;
+    logic [Writers-1:0] asks;
+    logic [Width-1:0]   wdata, wdata_q;
+    logic               we_q, we_qq;
 
     always_comb begin
       // The first that asks is the one that is served, and what a bank does not use may be anything: nothing here waits for
@@ -76,24 +80,44 @@ module systole_banks #(
         if (rreq_i[p-1] && raddr_i[p-1][Aw-1 -: Bw] == Bw'(b)) raddr = raddr_i[p-1][Rw-1:0];
       end
       waddr = waddr_i[Writers-1][Rw-1:0];
-      wdata = wdata_i[Writers-1];
+      for (int unsigned p = 0; p < Writers; p++) asks[p] = wreq_i[p] && waddr_i[p][Aw-1 -: Bw] == Bw'(b);
       for (int unsigned p = Writers - 1; p > 0; p--) begin
-        if (wreq_i[p-1] && waddr_i[p-1][Aw-1 -: Bw] == Bw'(b)) begin
-          waddr = waddr_i[p-1][Rw-1:0];
-          wdata = wdata_i[p-1];
-        end
+        if (asks[p-1]) waddr = waddr_i[p-1][Rw-1:0];
       end
     end
 
     always_ff @(posedge clk_i) begin
-      raddr_q <= raddr;
-      waddr_q <= waddr;
-      wdata_q <= wdata;
+      raddr_q  <= raddr;
+      waddr_q  <= waddr;
+      waddr_qq <= waddr_q;
+      wdata_q  <= wdata;
     end
 
     always_ff @(posedge clk_i or negedge rst_ni) begin
-      if (!rst_ni) we_q <= 1'b0;
-      else we_q <= |wsel[b];
+      if (!rst_ni) {we_qq, we_q} <= '0;
+      else {we_qq, we_q} <= {we_q, |wsel[b]};
+    end
+
+    for (genvar i = 0; i < Width / Part; i++) begin : g_part
+      logic [Writers-1:0] asked;
+      logic               unused_last;
+
+      prim_replica #(
+        .Width(Writers)
+      ) u_asked (
+        .clk_i,
+        .data_i(asks),
+        .data_o(asked)
+      );
+
+      always_comb begin
+        wdata[Part*i +: Part] = wdata_i[Writers-1][Part*i +: Part];
+        for (int unsigned p = Writers - 1; p > 0; p--) begin
+          if (asked[p-1]) wdata[Part*i +: Part] = wdata_i[p-1][Part*i +: Part];
+        end
+      end
+
+      assign unused_last = asked[Writers-1];
     end
 
     prim_ram_1r1w #(
@@ -101,8 +125,8 @@ module systole_banks #(
       .Depth(Words / Banks)
     ) u_ram (
       .clk_i,
-      .we_i   (we_q),
-      .waddr_i(waddr_q),
+      .we_i   (we_qq),
+      .waddr_i(waddr_qq),
       .wdata_i(wdata_q),
       .raddr_i(raddr_q),
       .rdata_o(bank_rdata[b])
@@ -111,13 +135,23 @@ module systole_banks #(
 
   // The bank of each port's read follows it through the pipeline.
   for (genvar p = 0; p < Readers; p++) begin : g_port
-    logic [1:0][Bw-1:0] bank_q;
-    logic [2:0]         valid_q;
+    logic [Bw-1:0] bank_q;
+    logic [2:0]    valid_q;
 
-    always_ff @(posedge clk_i) begin
-      bank_q[0]  <= raddr_i[p][Aw-1 -: Bw];
-      bank_q[1]  <= bank_q[0];
-      rdata_o[p] <= bank_rdata[bank_q[1]];
+    always_ff @(posedge clk_i) bank_q <= raddr_i[p][Aw-1 -: Bw];
+
+    for (genvar i = 0; i < Width / Part; i++) begin : g_part
+      logic [Bw-1:0] bank;
+
+      prim_replica #(
+        .Width(Bw)
+      ) u_bank (
+        .clk_i,
+        .data_i(bank_q),
+        .data_o(bank)
+      );
+
+      always_ff @(posedge clk_i) rdata_o[p][Part*i +: Part] <= bank_rdata[bank][Part*i +: Part];
     end
 
     always_ff @(posedge clk_i or negedge rst_ni) begin

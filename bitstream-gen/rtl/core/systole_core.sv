@@ -26,7 +26,7 @@ module systole_core
   output logic                       vector_done_o,
   output logic                       vector_stall_o,
 
-  // LOAD: writes whole words.
+  // LOAD: writes whole words, data with the request.
   input  logic                       spad_wreq_i,
   input  logic [SpadAw-1:0]          spad_waddr_i,
   input  logic [N-1:0][7:0]          spad_wdata_i,
@@ -80,6 +80,7 @@ module systole_core
   logic              aux_rreq, vector_wreq;
   logic [AccAw-1:0]  aux_raddr, vector_waddr;
   logic [32*N-1:0]   vector_wdata;
+  logic [8*N-1:0]    vector_spad_wdata;
   logic [2:0]        stored_q;  // the shared port's reads under way are STORE's
 
   systole_banks #(
@@ -164,7 +165,7 @@ module systole_core
     .spad_rdata_i (spad_rdata[SpadVector]),
     .spad_wreq_o  (spad_wreq[0]),
     .spad_waddr_o (spad_waddr[0]),
-    .spad_wdata_o (spad_wdata[0]),
+    .spad_wdata_o (vector_spad_wdata),
     .spad_wgnt_i  (spad_wgnt[0]),
     .acc_rreq_o   (acc_rreq[AccVector]),
     .acc_raddr_o  (acc_raddr[AccVector]),
@@ -187,12 +188,17 @@ module systole_core
 
   assign spad_wreq[1]  = spad_wreq_i;
   assign spad_waddr[1] = spad_waddr_i;
-  assign spad_wdata[1] = spad_wdata_i;
   assign spad_wgnt_o   = spad_wgnt[1];
   assign acc_wreq[1]   = acc_wreq_i || vector_wreq;
   assign acc_waddr[1]  = acc_wreq_i ? acc_waddr_i : vector_waddr;
-  assign acc_wdata[1]  = acc_wreq_i ? acc_wdata_i : vector_wdata;
   assign acc_wgnt_o    = acc_wgnt[1] && acc_wreq_i;
+
+  // Data of VECTOR and LOAD follow their requests as the memories want it; GEMM asks that much ahead.
+  always_ff @(posedge clk_i) begin
+    spad_wdata[0] <= vector_spad_wdata;
+    spad_wdata[1] <= spad_wdata_i;
+    acc_wdata[1]  <= acc_wreq_i ? acc_wdata_i : vector_wdata;
+  end
 
   assign spad_rreq[SpadStore]  = spad_rreq_i;
   assign spad_raddr[SpadStore] = spad_raddr_i;

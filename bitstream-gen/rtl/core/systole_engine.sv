@@ -209,7 +209,10 @@ module systole_engine
     if (!rst_ni) begin
       state_q <= StIdle;
       reset_q <= 1'b0;
+      clr_o   <= 1'b0;
     end else begin
+      // In StStop, from a register: it goes to everything.
+      clr_o <= state_q == StStop ? stop_q != '0 || !bus_idle_i : state_q == StRun && stop_now;
       if (reset_i) reset_q <= 1'b1;
       else if (clear_indices_o) reset_q <= 1'b0;
       unique case (state_q)
@@ -268,7 +271,6 @@ module systole_engine
 
   assign start_o    = state_q == StStart;
   assign fetching_o = state_q == StRun || state_q == StStop;
-  assign clr_o      = state_q == StStop;
   assign running_o  = state_q != StIdle && state_q != StHalt;
 
   //////////////////////////////////////////////////////////////////////////////
@@ -329,6 +331,7 @@ module systole_engine
   logic unused_bits;
   assign unused_bits = ^{reg_i, sq_next[31:16], cq_next[31:16], submission_o};
 
+  assert property (@(posedge clk_i) disable iff (!rst_ni) clr_o == (state_q == StStop));
   // The engine reads only what it asked for.
   assert property (@(posedge clk_i) disable iff (!rst_ni)
       rvalid_i |-> state_q == StReadSlot || state_q == StReadRegions);

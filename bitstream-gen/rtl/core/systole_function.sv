@@ -17,10 +17,16 @@ module systole_function
 
   // Stage 1: magnitude. 2^x takes positive inputs as zero.
   logic [31:0] magnitude_q;
-  logic        exp2, tanh;
+  logic        relu, gelu, exp2, tanh;
 
-  assign exp2 = function_i == FunctionExp2;
-  assign tanh = function_i == FunctionTanh;
+  prim_replica #(
+    .Width(4)
+  ) u_function (
+    .clk_i,
+    .data_i({function_i == FunctionRelu, function_i == FunctionGelu, function_i == FunctionExp2,
+             function_i == FunctionTanh}),
+    .data_o({relu, gelu, exp2, tanh})
+  );
 
   always_ff @(posedge clk_i) begin
     if (exp2) magnitude_q <= x_i[31] ? -x_i : '0;
@@ -124,12 +130,12 @@ module systole_function
   assign result   = signed'({15'b0, rounded_q});
 
   always_ff @(posedge clk_i) begin
-    unique case (function_i)
-      FunctionRelu: y_o <= positive;
-      FunctionGelu: y_o <= positive - result;
-      FunctionExp2: y_o <= result;
-      FunctionTanh: y_o <= x[31] ? -result : result;
-      default:      y_o <= x;
+    unique case (1'b1)
+      relu:    y_o <= positive;
+      gelu:    y_o <= positive - result;
+      exp2:    y_o <= result;
+      tanh:    y_o <= x[31] ? -result : result;
+      default: y_o <= x;
     endcase
   end
 

@@ -5,8 +5,8 @@
 // Tiles go K first, then columns. While M rows of one tile stream through the array, the weights of the next follow them
 // into the shadows, so a tile costs max(M, N) cycles plus lost arbitration of the weights' reads. The activations' reads
 // and both ACC ports have the highest priority and never wait, so nothing behind a grant stalls. A row granted in cycle t
-// reads its ACC word in t + 3 N / 2 + 1 and writes it four cycles later. Consecutive tiles of one ACC word are at least N
-// cycles apart, which is more.
+// reads its ACC word in t + 3 N / 2 + 1, asks to write it three cycles later, and may be read again from five cycles later
+// on. Consecutive tiles of one ACC word are at least N cycles apart, which is more.
 //
 // start_i loads the instruction, which stays stable until ready_o; done_o comes when its last word is visible. Another may
 // start at ready_o, while the rows of earlier ones stream and drain: then its weights are fetched already. What adds to
@@ -43,7 +43,7 @@ module systole_gemm
   input  logic [N-1:0][31:0]  c_rdata_i,
   output logic                c_wreq_o,
   output logic [AccAw-1:0]    c_waddr_o,
-  output logic [N-1:0][31:0]  c_wdata_o
+  output logic [N-1:0][31:0]  c_wdata_o    // a cycle after its request
 );
 
   localparam int unsigned PsumW = 16 + LaneBits;
@@ -193,9 +193,9 @@ module systole_gemm
     .sums_o     (sums)
   );
 
-  side_t                side_in, side_read, side_sum;
+  side_t                side_in, side_read, side_late, side_sum;
   logic [SumDelay-1:0]  side_valid_q;
-  logic                 write_last_q;
+  logic                 written_q, write_last_q;
   logic [N-1:0][31:0]   write_data;
 
   assign side_in = '{addr: row_c_addr_q[AccAw-1:0], accumulate: row_inst_q.accumulate || !row_first_k_q,
@@ -214,13 +214,32 @@ module systole_gemm
 
   prim_delay #(
     .Width($bits(side_t)),
-    .Delay(ReadLatency)
-  ) u_side_sum (
+    .Delay(ReadLatency - 1)
+  ) u_side_late (
     .clk_i,
     .rst_ni,
     .data_i(side_read),
-    .data_o(side_sum)
+    .data_o(side_late)
   );
+
+  always_ff @(posedge clk_i) side_sum <= side_late;
+
+  // What a column does with its sum, near the column.
+  logic [N-1:0] behind, adds, zero;
+
+  always_comb begin
+    for (int unsigned j = 0; j < N; j++) behind[j] = side_late.edge_lanes != '0 && LaneBits'(j) >= side_late.edge_lanes;
+  end
+
+  for (genvar j = 0; j < N; j++) begin : g_column
+    prim_replica #(
+      .Width(2)
+    ) u_column (
+      .clk_i,
+      .data_i({side_late.accumulate, behind[j]}),
+      .data_o({adds[j], zero[j]})
+    );
+  end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) side_valid_q <= '0;
@@ -228,34 +247,36 @@ module systole_gemm
     else side_valid_q <= {side_valid_q[SumDelay-2:0], a_gnt_i};
   end
 
+  // Nobody goes before GEMM at this port, and its data is a sum that settles in the request's cycle.
+  assign c_wreq_o  = side_valid_q[SumDelay-1] && !clr_i;
+  assign c_waddr_o = side_sum.addr;
   assign c_rreq_o  = side_valid_q[SideDelay-1] && side_read.accumulate;
   assign c_raddr_o = side_read.addr;
 
   always_comb begin
     for (int unsigned j = 0; j < N; j++) begin
-      write_data[j] = 32'(signed'(sums[j])) + (side_sum.accumulate ? c_rdata_i[j] : '0);
-      if (side_sum.edge_lanes != '0 && LaneBits'(j) >= side_sum.edge_lanes) write_data[j] = '0;
+      write_data[j] = 32'(signed'(sums[j])) + (adds[j] ? c_rdata_i[j] : '0);
+      if (zero[j]) write_data[j] = '0;
     end
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      c_wreq_o <= 1'b0;
-      done_o   <= 1'b0;
+      written_q <= 1'b0;
+      done_o    <= 1'b0;
     end else begin
-      c_wreq_o <= side_valid_q[SumDelay-1] && !clr_i;
-      done_o   <= c_wreq_o && write_last_q && !clr_i;
+      written_q <= c_wreq_o;
+      done_o    <= written_q && write_last_q && !clr_i;
     end
   end
 
   always_ff @(posedge clk_i) begin
-    c_waddr_o    <= side_sum.addr;
     c_wdata_o    <= write_data;
     write_last_q <= side_sum.last;
   end
 
   logic unused_inst;
-  assign unused_inst = ^{inst_i, row_inst_q};
+  assign unused_inst = ^{inst_i, row_inst_q, side_sum};
 
   // A grant answers a request, and every request: nothing goes before the activations.
   assert property (@(posedge clk_i) disable iff (!rst_ni) a_gnt_i == a_req_o);

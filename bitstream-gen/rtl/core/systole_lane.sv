@@ -27,32 +27,30 @@ module systole_lane
   output logic signed [31:0] y_o
 );
 
-  // The configuration is one register for all lanes otherwise, and far away; tools would join the copies if they might.
-  (* keep *) logic       sub_q, scale_q, both_q, channel_q, add_q;
-  (* keep *) logic [4:0] out_shift_q;
-  (* keep *) logic [1:0] out_width_q;
+  // The configuration is the same for all lanes, and each has it near.
+  logic       sub, scale, both, channel, add;
+  logic [4:0] out_shift;
+  logic [1:0] out_width;
 
-  always_ff @(posedge clk_i) begin
-    sub_q       <= sub_i;
-    scale_q     <= scale_i;
-    both_q      <= sub_i && scale_i;
-    channel_q   <= channel_i;
-    add_q       <= add_i;
-    out_shift_q <= out_shift_i;
-    out_width_q <= out_width_i;
-  end
+  prim_replica #(
+    .Width(12)
+  ) u_configuration (
+    .clk_i,
+    .data_i({sub_i, scale_i, sub_i && scale_i, channel_i, add_i, out_shift_i, out_width_i}),
+    .data_o({sub, scale, both, channel, add, out_shift, out_width})
+  );
 
   // Row stage: cycle 1 subtracts, 2 to 4 multiply, 5 to 8 shift and saturate.
   logic signed [40:0] centred_q;
   logic signed [17:0] mant_q;
-  logic [5:0]         row_shift_q, row_shift;
+  logic [5:0]         row_shift_q, row_shift_late, row_shift;
   logic signed [58:0] row_product;
   logic signed [31:0] row_value;
 
   always_ff @(posedge clk_i) begin
-    centred_q   <= (both_q ? {x_i[31], x_i, 8'b0} : 41'(x_i)) - (sub_q ? 41'(row_i.a) : '0);
-    mant_q      <= scale_q ? {2'b0, row_i.b[15:0]} : 18'sd1;
-    row_shift_q <= scale_q ? row_i.b[21:16] : '0;
+    centred_q   <= (both ? {x_i[31], x_i, 8'b0} : 41'(x_i)) - (sub ? 41'(row_i.a) : '0);
+    mant_q      <= scale ? {2'b0, row_i.b[15:0]} : 18'sd1;
+    row_shift_q <= scale ? row_i.b[21:16] : '0;
   end
 
   prim_mult #(
@@ -66,13 +64,22 @@ module systole_lane
     .p_o(row_product)
   );
 
+  // The row's, and so the same for all lanes.
   prim_delay #(
     .Width(6),
-    .Delay(3)
+    .Delay(2)
   ) u_row_shift_delay (
     .clk_i,
     .rst_ni,
     .data_i(row_shift_q),
+    .data_o(row_shift_late)
+  );
+
+  prim_replica #(
+    .Width(6)
+  ) u_row_shift_replica (
+    .clk_i,
+    .data_i(row_shift_late),
     .data_o(row_shift)
   );
 
@@ -93,7 +100,7 @@ module systole_lane
   logic [37:0]        channel_late;
   logic signed [31:0] channel_value;
 
-  assign param = channel_q ? param_i : '{mult: 16'sd1, bias: '0, shift: '0, zero: '0};
+  assign param = channel ? param_i : '{mult: 16'sd1, bias: '0, shift: '0, zero: '0};
 
   prim_mult #(
     .AW(32),
@@ -131,7 +138,7 @@ module systole_lane
   logic signed [31:0] added_q;
 
   always_ff @(posedge clk_i) begin
-    sum_q   <= 33'(channel_value) + (add_q ? 33'(addend_i) : '0);
+    sum_q   <= 33'(channel_value) + (add ? 33'(addend_i) : '0);
     added_q <= sum_q[32] == sum_q[31] ? sum_q[31:0] : {sum_q[32], {31{!sum_q[32]}}};
   end
 
@@ -151,9 +158,9 @@ module systole_lane
   ) u_out_shift (
     .clk_i,
     .x_i     (33'(function_value)),
-    .shift_i ({1'b0, out_shift_q}),
+    .shift_i ({1'b0, out_shift}),
     .addend_i('0),
-    .width_i (out_width_q),
+    .width_i (out_width),
     .y_o
   );
 

@@ -185,6 +185,11 @@ module systole_load
     .level_o (unused_beats)
   );
 
+  // A beat's place is written until it comes, and is free unless a complete word waits.
+  always_ff @(posedge clk_i) begin
+    if (!full_q || fifo_ready) word_q[beat_q] <= beat_data;
+  end
+
   always_ff @(posedge clk_i) begin
     if (check_ok_q) begin
       beat_q       <= '0;
@@ -196,7 +201,6 @@ module systole_load
       row_addr_q   <= inst_i.dst;
       row_offset_q <= inst_i.offset;
     end else if (beat) begin
-      word_q[beat_q] <= beat_data;
       beat_q         <= word_end ? '0 : beat_q + 3'd1;
       left_q         <= left_q - 17'd1;
       row_end_q      <= left_q == 17'd2;

@@ -26,15 +26,24 @@ module systole_round_shift #(
   logic signed [Kept-1:0] fine_q;
   logic signed [Kept:0]   sum;
   logic signed [Kept-1:0] sum_q;
-  logic [3:0]             fine_shift_q;
+  logic [3:0]             fine_shift;
   logic signed [31:0]     addend_q, addend_qq;
   logic                   beyond, beyond_q, beyond_qq, negative_q, negative_qq;
+
+  // Lanes shift by the same in most of what they do.
+  prim_replica #(
+    .Width(4)
+  ) u_fine_shift (
+    .clk_i,
+    .data_i(shift_i[3:0]),
+    .data_o(fine_shift)
+  );
 
   // Bits that land above the kept ones and differ from the sign.
   always_comb begin
     beyond = 1'b0;
     for (int unsigned i = Kept - 1; i < W; i++) begin
-      if (coarse_q[i] != coarse_q[W] && 32'(fine_shift_q) <= i - (Kept - 1)) beyond = 1'b1;
+      if (coarse_q[i] != coarse_q[W] && 32'(fine_shift) <= i - (Kept - 1)) beyond = 1'b1;
     end
   end
 
@@ -44,9 +53,8 @@ module systole_round_shift #(
   always_ff @(posedge clk_i) begin
     // Stage 1 and 2: shift by multiples of 16, then by the rest.
     coarse_q     <= signed'({x_i, 1'b0}) >>> {shift_i[5:4], 4'b0};
-    fine_shift_q <= shift_i[3:0];
     addend_q     <= addend_i;
-    fine_q       <= Kept'(coarse_q >>> fine_shift_q);
+    fine_q       <= Kept'(coarse_q >>> fine_shift);
     beyond_q     <= beyond;
     negative_q   <= coarse_q[W];
     addend_qq    <= addend_q;

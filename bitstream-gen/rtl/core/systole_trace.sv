@@ -107,7 +107,7 @@ module systole_trace
   assign busy_o           = busy_q;
   assign count_o          = count_q;
   assign failed_o         = busy_q && done_o && error_o;
-  assign unit_o           = unit_e'(8'(unit_q) + 8'd1);
+  assign unit_o           = unit_e'(record_q.unit);
   assign failed_index_o   = record_q.instruction;
   assign failed_address_o = addr_q;
 

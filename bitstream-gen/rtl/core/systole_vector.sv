@@ -3,7 +3,7 @@
 // VECTOR unit: MAP on N lanes, one word a cycle, and ROW. Holds the PARAM and ROW memories.
 //
 // MAP: source words (and addends) stream in ahead; a word is issued when its operands are here and the output FIFO has
-// room, and reaches the FIFO 34 cycles later; statistics are written some cycles behind the last word of their row. The
+// room, and reaches the FIFO 33 cycles later; statistics are written some cycles behind the last word of their row. The
 // next instruction starts when the last effect of the previous one is visible.
 //
 // start_i loads the instruction, which stays stable until done_o.
@@ -422,15 +422,9 @@ module systole_vector
   end
 
   // The way to the memories' ports begins with a short FIFO, so that a grant moves little.
-  logic               y_push_q;
-  logic [N-1:0][31:0] y_masked_q;
+  logic y_push;
 
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) y_push_q <= 1'b0;
-    else y_push_q <= y_valid && has_output && !clr_i;
-  end
-
-  always_ff @(posedge clk_i) y_masked_q <= y_masked;
+  assign y_push = y_valid && has_output;
 
   prim_fifo_block #(
     .Width(32 * N),
@@ -439,9 +433,9 @@ module systole_vector
     .clk_i,
     .rst_ni,
     .clr_i,
-    .wvalid_i(y_push_q),
+    .wvalid_i(y_push),
     .wready_o(fifo_wready),
-    .wdata_i (y_masked_q),
+    .wdata_i (y_masked),
     .rvalid_o(out_valid),
     .rready_i(out_ready),
     .rdata_o (out_data)
@@ -509,7 +503,7 @@ module systole_vector
   assign unused_bits = ^{inst_q, map, early, row, out_data, aux_valid};
 
   // Credits keep room for every word; addends are there when their word wants them.
-  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) y_push_q |-> fifo_wready);
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) y_push |-> fifo_wready);
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) aux_pop |-> aux_valid);
 
 endmodule

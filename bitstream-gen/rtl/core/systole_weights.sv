@@ -46,18 +46,19 @@ module systole_weights
   logic                active_q, first_k_q;
   logic [LaneBits-1:0] row_q;
   logic [15:0]         addr_q, base_q, next_q, k_q, n_q, limit_q, below;
+  logic                real_word_q;
   logic [RoomW-1:0]    room_q;     // words of the FIFO that are not promised
-  logic                real_word, ready, step, last, last_k, last_n, feed;
+  logic                ready, step, last, last_k, last_n, feed;
 
-  // limit_q follows n_q or k_q, whichever the rows run along: the request begins with it.
-  assign real_word = limit_q > 16'(row_q);
+  // limit_q follows n_q or k_q, whichever the rows run along. The request begins with real_word_q, row_q < limit_q: every
+  // tile has a first row.
   assign ready     = active_q && room_q != '0;
-  assign step      = ready && (b_gnt_i || !real_word);
+  assign step      = ready && (b_gnt_i || !real_word_q);
   assign last      = row_q == LaneBits'(N - 1);
   assign last_k    = k_q <= 16'(N);
   assign last_n    = n_q <= 16'(N);
   assign below     = addr_q + inst_i.b_stride;
-  assign b_req_o   = ready && real_word;
+  assign b_req_o   = ready && real_word_q;
   assign b_addr_o  = addr_q[SpadAw-1:0];
   assign idle_o    = !active_q;
 
@@ -85,9 +86,11 @@ module systole_weights
       n_q       <= inst_i.n;
       limit_q   <= inst_i.transpose_b ? inst_i.n : inst_i.k;
       first_k_q <= 1'b1;
+      real_word_q <= 1'b1;
     end else if (step) begin
       row_q  <= row_q + 1'b1;
       addr_q <= below;
+      real_word_q <= last || limit_q > 16'(row_q) + 16'd1;
       if (last) begin
         if (first_k_q) next_q <= below;
         first_k_q <= last_k;
@@ -139,7 +142,7 @@ module systole_weights
 
   always_ff @(posedge clk_i) begin
     tag_q[0].transpose <= inst_i.transpose_b;
-    tag_q[0].zero      <= !real_word;
+    tag_q[0].zero      <= !real_word_q;
     for (int unsigned i = 0; i < N; i++) tag_q[0].mask[i] <= !inst_i.transpose_b || k_q > 16'(i);
     for (int unsigned i = 1; i < ReadLatency; i++) tag_q[i] <= tag_q[i-1];
   end
@@ -216,6 +219,7 @@ module systole_weights
   logic unused_inst;
   assign unused_inst = ^inst_i;
 
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) active_q |-> real_word_q == (limit_q > 16'(row_q)));
   // A grant answers a request; credits keep room for every word; a word is there when its turn comes.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) b_gnt_i |-> b_req_o);
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) valid_q[ReadLatency-1] |-> fifo_ready);

@@ -73,9 +73,11 @@ pub fn build_with(top: &str, bench: &str, config: &HwConfig, blocks: Blocks) -> 
     let mut parameters = Vec::new();
     if blocks == Blocks::Board {
         sources(&rtl.join("board"), &mut files);
-        files.retain(|f| !f.ends_with("prim/prim_constant.sv"));
-        files.extend(["ulx3s_top.sv", "prim_constant.sv"].map(|file| rtl.join("board/ulx3s").join(file)));
-        files.extend(["prim_pll_ecp5.sv", "DCCA.sv", "LUT4.sv"].map(|model| root.join("tb").join(model)));
+        let own = ["prim_constant.sv", "prim_replica.sv"];
+        files.retain(|f| !own.iter().any(|file| f.ends_with(Path::new("prim").join(file))));
+        files.extend(own.iter().chain(&["ulx3s_top.sv"]).map(|file| rtl.join("board/ulx3s").join(file)));
+        let models = ["prim_pll_ecp5.sv", "DCCA.sv", "LUT4.sv", "TRELLIS_FF.sv"];
+        files.extend(models.map(|model| root.join("tb").join(model)));
         parameters.push(format!("-GBuildId=32'h{BUILD_ID:08x}"));
         // The serial line at its fastest, eight cycles a bit.
         parameters.push("-GClockHz=16000000".to_owned());
