@@ -28,6 +28,19 @@ pub enum Error {
         /// The last lines.
         tail: String,
     },
+    /// The router cannot meet the clock.
+    #[error(
+        "{arcs} connections are too slow for {clock_mhz} MHz, and the router cannot make them faster ({log}); choose a \
+         slower clock or another seed in the target"
+    )]
+    ClockTooFast {
+        /// The clock it was built for.
+        clock_mhz: u32,
+        /// Connections that are too slow.
+        arcs: u32,
+        /// Everything that the router printed.
+        log: PathBuf,
+    },
     /// Synthesis and the floorplan know different blocks.
     #[error(
         "the floorplan has a place for {cell}, and the synthesized design no such cell ({missing} are missing); adapt \

@@ -4,8 +4,9 @@ use super::bundle::{BITSTREAM, Bundle, Manifest, root};
 use super::inputs::Inputs;
 use super::tools::Tool;
 use super::{Error, Target, floorplan, hash, report, self_test};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 use systole_isa::{ABI_HASH, HwConfig};
 
 /// Builds the bitstream of a configuration, or takes the one that was built from the same inputs before. Place and route
@@ -13,7 +14,7 @@ use systole_isa::{ABI_HASH, HwConfig};
 ///
 /// # Errors
 /// [`Error::ToolMissing`], [`Error::Tool`] when one fails (its files stay for inspection; nextpnr also
-/// when the design is larger than the part).
+/// when the design is larger than the part), [`Error::ClockTooFast`].
 #[tracing::instrument(level = "info", skip_all, fields(config = config.name, target = target.name))]
 pub fn build(config: &'static HwConfig, target: &'static Target) -> Result<Bundle, Error> {
     build_in(&root()?, &Inputs::collect(config, target)?)
@@ -61,7 +62,7 @@ fn run(inputs: &Inputs, key: String, work: &Path) -> Result<Bundle, Error> {
     write("floorplan.txt", &plan)?;
     step(Tool::Yosys, work, "synthesis.log", |c| c.args(["-q", "-s", "synthesis.ys"]))?;
     floorplan::apply(&inputs.floorplan, &work.join("netlist.json"), &work.join("design.json"))?;
-    step(Tool::Nextpnr, work, "place-and-route.log", |c| c.args(inputs.place_and_route()))?;
+    place_and_route(inputs, work)?;
     step(Tool::Ecppack, work, "pack.log", |c| c.args(["--compress", "design.config", BITSTREAM]))?;
 
     let path = work.join("report.json");
@@ -93,6 +94,36 @@ pub(super) fn step(
     log: &str,
     arguments: impl FnOnce(&mut Command) -> &mut Command,
 ) -> Result<(), Error> {
+    let (mut child, path) = start(tool, work, log, arguments)?;
+    let status = child.wait().map_err(Error::io(tool.programs()[0]))?;
+    finish(tool, status, path)
+}
+
+/// Places and routes. A router that has a wire for every net, and paths that it cannot make faster, would go on without end.
+fn place_and_route(inputs: &Inputs, work: &Path) -> Result<(), Error> {
+    const LOOK: Duration = Duration::from_secs(1);
+    let name = Tool::Nextpnr.programs()[0];
+    let (mut child, log) = start(Tool::Nextpnr, work, "place-and-route.log", |c| c.args(inputs.place_and_route()))?;
+    loop {
+        if let Some(status) = child.try_wait().map_err(Error::io(name))? {
+            return finish(Tool::Nextpnr, status, log);
+        }
+        let text = std::fs::read(&log).map_err(Error::io(&log))?;
+        if let Some(arcs) = report::too_slow(&String::from_utf8_lossy(&text)) {
+            child.kill().and_then(|()| child.wait()).map_err(Error::io(name))?;
+            return Err(Error::ClockTooFast { clock_mhz: inputs.target.clock_mhz, arcs, log });
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Starts one tool.
+fn start(
+    tool: Tool,
+    work: &Path,
+    log: &str,
+    arguments: impl FnOnce(&mut Command) -> &mut Command,
+) -> Result<(Child, PathBuf), Error> {
     let name = tool.programs()[0];
     let path = work.join(log);
     let file = std::fs::File::create(&path).map_err(Error::io(&path))?;
@@ -100,12 +131,21 @@ pub(super) fn step(
     let mut command = tool.command()?;
     arguments(&mut command).current_dir(work).stdout(Stdio::from(file)).stderr(Stdio::from(other));
     tracing::info!(tool = name, "running");
-    let status = command.status().map_err(Error::io(name))?;
+    Ok((command.spawn().map_err(Error::io(name))?, path))
+}
+
+/// Judges how a tool ended.
+fn finish(tool: Tool, status: ExitStatus, path: PathBuf) -> Result<(), Error> {
     if status.success() {
         return Ok(());
     }
     let text = std::fs::read(&path).map_err(Error::io(&path))?;
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<_> = text.lines().collect();
-    Err(Error::Tool { tool: name, status, log: path, tail: lines[lines.len().saturating_sub(12)..].join("\n") })
+    Err(Error::Tool {
+        tool: tool.programs()[0],
+        status,
+        log: path,
+        tail: lines[lines.len().saturating_sub(12)..].join("\n"),
+    })
 }

@@ -72,6 +72,19 @@ pub fn read(path: &Path, text: &str) -> Result<(Utilisation, Option<Timing>), Er
     Ok((utilisation, timing))
 }
 
+/// Rounds after which a router that is not done will not be: it needs up to 80.
+const ROUNDS: u32 = 200;
+
+/// Reads the log of a router at work: how many connections are too slow for the clock, if it has tried for long.
+pub fn too_slow(log: &str) -> Option<u32> {
+    let number = |line: &str, name: &str| -> Option<u32> {
+        line.split_whitespace().find_map(|word| word.strip_prefix(name)?.parse().ok())
+    };
+    let last = log.lines().rev().find(|line| line.contains("iter=") && line.contains("tmgfail="))?;
+    let slow = number(last, "tmgfail=")?;
+    (number(last, "iter=")? >= ROUNDS && slow > 0).then_some(slow)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,5 +111,20 @@ mod tests {
         assert_eq!(read(Path::new("r"), &text).unwrap().1, None);
         assert!(matches!(read(Path::new("r"), r#"{"fmax": {}}"#), Err(Error::Report { .. })));
         assert!(matches!(read(Path::new("r"), "{"), Err(Error::Manifest { .. })));
+    }
+
+    #[test]
+    fn a_router_that_goes_on_for_ever_is_found_out() {
+        let line = |round, overused, slow| {
+            format!("Info:     iter={round} wires=956947 overused={overused} overuse=0 tmgfail={slow} archfail=NA\n")
+        };
+        let log =
+            |round, overused, slow| format!("{}{}Info: cut of", line(round - 1, 3, 9), line(round, overused, slow));
+        assert_eq!(too_slow(&log(252, 0, 11)), Some(11));
+        assert_eq!(too_slow(&log(200, 4, 371)), Some(371));
+        assert_eq!(too_slow(&log(199, 0, 11)), None, "it may yet find a way");
+        assert_eq!(too_slow(&log(252, 1, 0)), None, "nothing is too slow");
+        assert_eq!(too_slow("Info:     iter=252 steplen=1.480861 a=8.016954\n"), None, "that is the placer");
+        assert_eq!(too_slow(""), None);
     }
 }
