@@ -83,16 +83,17 @@ fn boards(kernel: &Kernel) -> Vec<Check> {
                 continue;
             }
         };
-        let files = way.files(kernel, candidate.location.place);
         checks.push(match candidate.owner {
             Some(owner) => {
                 let owner = owner.map_or("a process".to_owned(), |pid| format!("process {pid}"));
                 Check::ok(what, format!("{way}, in use by {owner}"))
             }
-            None if files.is_empty() => {
-                Check::new(what, State::Missing, format!("{way}, but its files are not there"), None)
-            }
-            None => permission(what, way, &files),
+            None => match way.files(kernel, candidate.location.place) {
+                files if files.is_empty() => {
+                    Check::new(what, State::Missing, format!("{way}, but its files are not there"), None)
+                }
+                files => permission(what, way, &files),
+            },
         });
     }
     if checks.is_empty() {

@@ -62,6 +62,7 @@ impl Way {
             let memory = card.bar(MEMORY_BAR).map(|_| card.resource(MEMORY_BAR));
             names.iter().map(|name| card.path.join(name)).chain(memory).collect()
         };
+        let window = || card.as_ref().map(|card| card.resource(REGISTER_BAR));
         match *self {
             Self::Vfio | Self::VfioIommufd => {
                 let way = card.as_ref().and_then(|card| vfio::way(kernel, card));
@@ -70,10 +71,10 @@ impl Way {
             Self::Uio(number) => {
                 let maps = Uio::find(kernel, number).is_ok_and(|uio| uio.has_maps());
                 let own = kernel.dev.join(format!("uio{number}"));
-                let window = if maps { None } else { card.as_ref().map(|card| card.resource(REGISTER_BAR)) };
+                let window = if maps { None } else { window() };
                 std::iter::once(own).chain(of_card(&["config"])).chain(window).collect()
             }
-            Self::Sysfs => of_card(&["enable", "config", "resource0"]),
+            Self::Sysfs => of_card(&["enable", "config"]).into_iter().chain(window()).collect(),
         }
     }
 }

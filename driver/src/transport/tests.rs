@@ -92,8 +92,9 @@ fn a_card_opens_through_its_group_where_iommufd_is_closed_to_the_user() {
     assert_eq!(machine.vfio.log.lock().unwrap()[0], "VFIO_GET_API_VERSION");
     assert_eq!(*probe(&machine.kernel)[0].way.as_ref().unwrap(), Way::Vfio);
     machine.closed("dev/vfio/7");
+    assert_eq!(*probe(&machine.kernel)[0].way.as_ref().unwrap(), Way::Vfio, "its file is not tried");
     let error = machine.plain(open_at(&machine, "pci:0000:00:04.0").err().unwrap());
-    assert!(error.contains("/dev/iommu"), "both are closed, and the newer is named: {error}");
+    assert!(error.contains("/dev/vfio/7"), "{error}");
 }
 
 #[test]

@@ -47,13 +47,18 @@ impl Way {
     }
 }
 
-/// The way in that the kernel offers, the newer one if both; one that is closed to this user only if both are.
+/// The way in that the kernel offers; the newer one if both, unless it is closed to this user. The group's file is not tried:
+/// it can be open only once, and whoever has it or is about to would be in the way.
 pub(super) fn way(kernel: &Kernel, card: &Function) -> Option<Way> {
     let own = kernel::entries(&card.path.join("vfio-dev")).into_iter().next().map(Way::Iommufd);
     let own = own.filter(|way| way.files(kernel).iter().all(|file| file.exists()));
-    let ways: Vec<Way> = own.into_iter().chain(card.iommu_group().map(Way::Group)).collect();
-    let open = |way: &&Way| way.files(kernel).iter().all(|file| kernel::open(file).is_ok());
-    ways.iter().find(open).or(ways.first()).cloned()
+    match (own, card.iommu_group().map(Way::Group)) {
+        (Some(own), Some(group)) => {
+            let open = own.files(kernel).iter().all(|file| kernel::open(file).is_ok());
+            Some(if open { own } else { group })
+        }
+        (own, group) => own.or(group),
+    }
 }
 
 /// The translation of a container.

@@ -223,6 +223,8 @@ fn doctor_is_content_with_a_machine_that_has_everything() {
     assert!(lost[2].starts_with("Missing way to pci:0000:00:04.0: vfio, but /dev/vfio/7: No such file"), "{}", lost[2]);
     machine.iommufd();
     machine.closed("dev/iommu");
+    assert_eq!(findings(&machine)[2], lost[2], "the group's, where iommufd is closed");
+    fs::remove_file(machine.kernel.sys.join("bus/pci/devices").join(CARD).join("iommu_group")).unwrap();
     assert_eq!(
         findings(&machine)[2],
         "Missing way to pci:0000:00:04.0: vfio (iommufd), but /dev/iommu: Is a directory (os error 21) [sudo chown $USER \
