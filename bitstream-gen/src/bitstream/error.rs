@@ -28,16 +28,18 @@ pub enum Error {
         /// The last lines.
         tail: String,
     },
-    /// The router cannot meet the clock.
+    /// The router does not come to an end.
     #[error(
-        "{arcs} connections are too slow for {clock_mhz} MHz, and the router cannot make them faster ({log}); choose a \
-         slower clock or another seed in the target"
+        "the router goes on without end: {twice} wires are used twice, {slow} connections are too slow for {clock_mhz} MHz \
+         ({log}); choose another seed in the target, or a slower clock"
     )]
-    ClockTooFast {
+    Router {
+        /// Wires that more than one net has.
+        twice: u32,
+        /// Connections that are too slow.
+        slow: u32,
         /// The clock it was built for.
         clock_mhz: u32,
-        /// Connections that are too slow.
-        arcs: u32,
         /// Everything that the router printed.
         log: PathBuf,
     },

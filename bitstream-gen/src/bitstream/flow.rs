@@ -14,7 +14,7 @@ use systole_isa::{ABI_HASH, HwConfig};
 ///
 /// # Errors
 /// [`Error::ToolMissing`], [`Error::Tool`] when one fails (its files stay for inspection; nextpnr also
-/// when the design is larger than the part), [`Error::ClockTooFast`].
+/// when the design is larger than the part), [`Error::Router`].
 #[tracing::instrument(level = "info", skip_all, fields(config = config.name, target = target.name))]
 pub fn build(config: &'static HwConfig, target: &'static Target) -> Result<Bundle, Error> {
     build_in(&root()?, &Inputs::collect(config, target)?)
@@ -99,19 +99,33 @@ pub(super) fn step(
     finish(tool, status, path)
 }
 
-/// Places and routes. A router that has a wire for every net, and paths that it cannot make faster, would go on without end.
+/// Places and routes. A router that cannot do it would go on without end.
 fn place_and_route(inputs: &Inputs, work: &Path) -> Result<(), Error> {
-    const LOOK: Duration = Duration::from_secs(1);
-    let name = Tool::Nextpnr.programs()[0];
     let (mut child, log) = start(Tool::Nextpnr, work, "place-and-route.log", |c| c.args(inputs.place_and_route()))?;
-    loop {
-        if let Some(status) = child.try_wait().map_err(Error::io(name))? {
-            return finish(Tool::Nextpnr, status, log);
+    let outcome = watch(&mut child, &log);
+    if !matches!(outcome, Ok(Ok(_))) {
+        // It may have ended just now.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    match outcome? {
+        Ok(status) => finish(Tool::Nextpnr, status, log),
+        Err(report::Stuck { twice, slow }) => {
+            Err(Error::Router { twice, slow, clock_mhz: inputs.target.clock_mhz, log })
         }
-        let text = std::fs::read(&log).map_err(Error::io(&log))?;
-        if let Some(arcs) = report::too_slow(&String::from_utf8_lossy(&text)) {
-            child.kill().and_then(|()| child.wait()).map_err(Error::io(name))?;
-            return Err(Error::ClockTooFast { clock_mhz: inputs.target.clock_mhz, arcs, log });
+    }
+}
+
+/// Waits for the router's end, or for the time when none is to be expected.
+fn watch(child: &mut Child, log: &Path) -> Result<Result<ExitStatus, report::Stuck>, Error> {
+    const LOOK: Duration = Duration::from_secs(1);
+    loop {
+        if let Some(status) = child.try_wait().map_err(Error::io(Tool::Nextpnr.programs()[0]))? {
+            return Ok(Ok(status));
+        }
+        let text = std::fs::read(log).map_err(Error::io(log))?;
+        if let Some(stuck) = report::stuck(&String::from_utf8_lossy(&text)) {
+            return Ok(Err(stuck));
         }
         std::thread::sleep(LOOK);
     }

@@ -75,14 +75,23 @@ pub fn read(path: &Path, text: &str) -> Result<(Utilisation, Option<Timing>), Er
 /// Rounds after which a router that is not done will not be: it needs up to 80.
 const ROUNDS: u32 = 200;
 
-/// Reads the log of a router at work: how many connections are too slow for the clock, if it has tried for long.
-pub fn too_slow(log: &str) -> Option<u32> {
+/// What a router that goes on without end still has to mend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// Wires that more than one net has.
+    pub twice: u32,
+    /// Connections that are too slow for the clock.
+    pub slow: u32,
+}
+
+/// Reads the log of a router at work.
+pub fn stuck(log: &str) -> Option<Stuck> {
     let number = |line: &str, name: &str| -> Option<u32> {
         line.split_whitespace().find_map(|word| word.strip_prefix(name)?.parse().ok())
     };
     let last = log.lines().rev().find(|line| line.contains("iter=") && line.contains("tmgfail="))?;
-    let slow = number(last, "tmgfail=")?;
-    (number(last, "iter=")? >= ROUNDS && slow > 0).then_some(slow)
+    let stuck = Stuck { twice: number(last, "overused=")?, slow: number(last, "tmgfail=")? };
+    (number(last, "iter=")? >= ROUNDS && (stuck.twice > 0 || stuck.slow > 0)).then_some(stuck)
 }
 
 #[cfg(test)]
@@ -120,11 +129,11 @@ mod tests {
         };
         let log =
             |round, overused, slow| format!("{}{}Info: cut of", line(round - 1, 3, 9), line(round, overused, slow));
-        assert_eq!(too_slow(&log(252, 0, 11)), Some(11));
-        assert_eq!(too_slow(&log(200, 4, 371)), Some(371));
-        assert_eq!(too_slow(&log(199, 0, 11)), None, "it may yet find a way");
-        assert_eq!(too_slow(&log(252, 1, 0)), None, "nothing is too slow");
-        assert_eq!(too_slow("Info:     iter=252 steplen=1.480861 a=8.016954\n"), None, "that is the placer");
-        assert_eq!(too_slow(""), None);
+        assert_eq!(stuck(&log(252, 0, 11)), Some(Stuck { twice: 0, slow: 11 }));
+        assert_eq!(stuck(&log(200, 4, 0)), Some(Stuck { twice: 4, slow: 0 }));
+        assert_eq!(stuck(&log(199, 4, 11)), None, "it may yet find a way");
+        assert_eq!(stuck(&log(252, 0, 0)), None, "it is done");
+        assert_eq!(stuck("Info:     iter=252 steplen=1.480861 a=8.016954\n"), None, "that is the placer");
+        assert_eq!(stuck(""), None);
     }
 }
