@@ -106,12 +106,9 @@ impl Inputs {
             "design.config",
             "--report",
             "report.json",
-            // Looser than the placer would be by itself: wires are scarcer than room. And closer together what is critical:
-            // that shortens the wires as a whole.
-            "--placer-heap-beta",
-            "0.8",
-            "--placer-heap-timingweight",
-            "30",
+            // Of nextpnr's placers the one with the shortest wires, which are scarcer than room.
+            "--placer",
+            "static",
             "--router",
             "router2",
             // Without it the last nets to be routed go around whatever is in their way, a third of the part if need be.

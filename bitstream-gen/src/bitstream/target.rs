@@ -46,10 +46,10 @@ pub const ECP5_85K: Target = Target {
     directory: "ulx3s",
     constraints: include_str!("../../rtl/board/ulx3s/ulx3s.lpf"),
     cells: include_str!("../../rtl/board/ulx3s/carry.v"),
-    clock_mhz: 50,
-    reference: 1,
-    feedback: 2,
-    divide: 12,
+    clock_mhz: 65,
+    reference: 5,
+    feedback: 13,
+    divide: 10,
     seed: 2,
 };
 
