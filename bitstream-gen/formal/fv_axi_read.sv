@@ -114,6 +114,7 @@ module fv_axi_read
       if (ask_q) assert (arvalid && araddr == ask_addr_q && arlen == ask_len_q);
       assert (open_q <= (Aw + 1)'(Outstanding));
       assert (idle == (open_q == '0));
+      assert (u_dut.u_owner.valid_q == (u_dut.u_owner.level_q != '0));
       assert (bus_q <= open_q && open_q == bus_q + (Aw + 1)'(arvalid));
       assert (rdata == rdata_i && rerror == rresp_i[1]);
       // A beat that leaves the bus reaches exactly one client, which takes it.

@@ -164,6 +164,7 @@ module fv_axi_write
       end
       assert (open_q <= (Aw + 1)'(Outstanding));
       assert (idle == (open_q == '0));
+      assert (u_dut.u_owner.valid_q == (u_dut.u_owner.level_q != '0));
       assert (resp != 2'b11 && resp_error == bresp_i[1]);
       if (bvalid_i) assert (bready && resp != '0);
       if (tracked_q && ahead_q == '0 && bvalid_i) assert (resp[client_q]);

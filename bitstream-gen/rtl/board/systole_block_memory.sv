@@ -113,15 +113,33 @@ module systole_block_memory
   // Writes.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic                  write_q, beat;
+  logic                  write_q, beat, beat_valid;
   logic [Aw-1:0]         write_addr_q, beat_addr_q, ram_waddr_q;
   logic [8:0]            write_left_q;
   logic [BusBytes-1:0]   beat_we_q, ram_we_q;
-  logic [8*BusBytes-1:0] beat_wdata_q, ram_wdata_q;
+  logic [8*BusBytes-1:0] beat_wdata, beat_wdata_q, ram_wdata_q;
+  logic [BusBytes-1:0]   beat_strobes;
+  logic [2:0]            unused_beats;
 
   assign awready_o = !write_q && !bvalid_o;
-  assign wready_o  = write_q && !host_write_i;
-  assign beat      = wvalid_i && wready_o;
+  assign beat      = beat_valid && write_q && !host_write_i;
+
+  // The bus comes from far away: whether there is room for a beat does not depend on the host.
+  prim_fifo #(
+    .Width(9 * BusBytes),
+    .Depth(4)
+  ) u_beats (
+    .clk_i,
+    .rst_ni,
+    .clr_i   (1'b0),
+    .wvalid_i,
+    .wready_o,
+    .wdata_i ({wstrb_i, wdata_i}),
+    .rvalid_o(beat_valid),
+    .rready_i(beat),
+    .rdata_o ({beat_strobes, beat_wdata}),
+    .level_o (unused_beats)
+  );
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -133,7 +151,7 @@ module systole_block_memory
       else if (beat && write_left_q == 9'd1) write_q <= 1'b0;
       if (beat && write_left_q == 9'd1) bvalid_o <= 1'b1;
       else if (bready_i) bvalid_o <= 1'b0;
-      beat_we_q <= host_write_i ? '1 : wstrb_i & {BusBytes{beat}};
+      beat_we_q <= host_write_i ? '1 : beat_strobes & {BusBytes{beat}};
       ram_we_q  <= beat_we_q;
     end
   end
@@ -146,9 +164,8 @@ module systole_block_memory
       write_addr_q <= write_addr_q + 1'b1;
       write_left_q <= write_left_q - 9'd1;
     end
-    // The bus comes from far away.
     beat_addr_q  <= host_write_i ? host_addr_i[Shift +: Aw] : write_addr_q;
-    beat_wdata_q <= host_write_i ? host_wdata_i : wdata_i;
+    beat_wdata_q <= host_write_i ? host_wdata_i : beat_wdata;
     ram_waddr_q  <= beat_addr_q;
     ram_wdata_q  <= beat_wdata_q;
   end

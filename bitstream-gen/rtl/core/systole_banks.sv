@@ -36,9 +36,7 @@ module systole_banks #(
   localparam int unsigned Part = 32;
   localparam int unsigned Rw = Aw - Bw;
 
-  logic [Banks-1:0][Readers-1:0] rsel;
-  logic [Banks-1:0][Writers-1:0] wsel;
-  logic [Banks-1:0][Width-1:0]   bank_rdata;
+  logic [Banks-1:0][Width-1:0] bank_rdata;
 
   // A port is served unless one before it asks for the same bank. That is told from the addresses, which come early, so
   // that a late request passes few gates.
@@ -49,9 +47,6 @@ module systole_banks #(
         if (raddr_i[q][Aw-1 -: Bw] == raddr_i[p][Aw-1 -: Bw] && rreq_i[q]) rgnt_o[p] = 1'b0;
       end
     end
-    for (int unsigned b = 0; b < Banks; b++) begin
-      for (int unsigned p = 0; p < Readers; p++) rsel[b][p] = rgnt_o[p] && raddr_i[p][Aw-1 -: Bw] == Bw'(b);
-    end
   end
 
   always_comb begin
@@ -60,9 +55,6 @@ module systole_banks #(
       for (int unsigned q = 0; q < p; q++) begin
         if (waddr_i[q][Aw-1 -: Bw] == waddr_i[p][Aw-1 -: Bw] && wreq_i[q]) wgnt_o[p] = 1'b0;
       end
-    end
-    for (int unsigned b = 0; b < Banks; b++) begin
-      for (int unsigned p = 0; p < Writers; p++) wsel[b][p] = wgnt_o[p] && waddr_i[p][Aw-1 -: Bw] == Bw'(b);
     end
   end
 
@@ -95,18 +87,17 @@ module systole_banks #(
 
     always_ff @(posedge clk_i or negedge rst_ni) begin
       if (!rst_ni) {we_qq, we_q} <= '0;
-      else {we_qq, we_q} <= {we_q, |wsel[b]};
+      else {we_qq, we_q} <= {we_q, |asks};
     end
 
     for (genvar i = 0; i < Width / Part; i++) begin : g_part
-      logic [Writers-1:0] asked;
-      logic               unused_last;
+      logic [Writers-2:0] asked;
 
       prim_replica #(
-        .Width(Writers)
+        .Width(Writers - 1)
       ) u_asked (
         .clk_i,
-        .data_i(asks),
+        .data_i(asks[Writers-2:0]),
         .data_o(asked)
       );
 
@@ -116,8 +107,6 @@ module systole_banks #(
           if (asked[p-1]) wdata[Part*i +: Part] = wdata_i[p-1][Part*i +: Part];
         end
       end
-
-      assign unused_last = asked[Writers-1];
     end
 
     prim_ram_1r1w #(
@@ -167,7 +156,14 @@ module systole_banks #(
   assert property (@(posedge clk_i) disable iff (!rst_ni) wreq_i[0] |-> wgnt_o[0]);
   assert property (@(posedge clk_i) disable iff (!rst_ni) (rgnt_o & ~rreq_i) == '0 && (wgnt_o & ~wreq_i) == '0);
   for (genvar b = 0; b < Banks; b++) begin : g_check
-    assert property (@(posedge clk_i) disable iff (!rst_ni) $onehot0(rsel[b]) && $onehot0(wsel[b]));
+    logic [Readers-1:0] reads;
+    logic [Writers-1:0] writes;
+
+    always_comb begin
+      for (int unsigned p = 0; p < Readers; p++) reads[p] = rgnt_o[p] && raddr_i[p][Aw-1 -: Bw] == Bw'(b);
+      for (int unsigned p = 0; p < Writers; p++) writes[p] = wgnt_o[p] && waddr_i[p][Aw-1 -: Bw] == Bw'(b);
+    end
+    assert property (@(posedge clk_i) disable iff (!rst_ni) $onehot0(reads) && $onehot0(writes));
   end
 
 endmodule

@@ -248,7 +248,7 @@ module systole_gemm
   end
 
   // Nobody goes before GEMM at this port, and its data is a sum that settles in the request's cycle.
-  assign c_wreq_o  = side_valid_q[SumDelay-1] && !clr_i;
+  assign c_wreq_o  = side_valid_q[SumDelay-1];
   assign c_waddr_o = side_sum.addr;
   assign c_rreq_o  = side_valid_q[SideDelay-1] && side_read.accumulate;
   assign c_raddr_o = side_read.addr;
@@ -265,7 +265,7 @@ module systole_gemm
       written_q <= 1'b0;
       done_o    <= 1'b0;
     end else begin
-      written_q <= c_wreq_o;
+      written_q <= c_wreq_o && !clr_i;
       done_o    <= written_q && write_last_q && !clr_i;
     end
   end

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // The queue of one unit: holds its instructions, starts them when their semaphores are met and the unit is ready, posts
-// when they are done, counts cycles, and keeps trace records of tagged instructions until they are written.
+// when they are done, counts cycles, and keeps trace records of tagged instructions until they are written. A record is
+// made in the cycle behind the end, which comes from far away and has enough to move.
 //
 // start_o comes two cycles after the grant; ready_i answers it from the next cycle on. inst_o is stable until the next
 // start. Up to four instructions are under way, trace records included; they end in the order of their start, at least
@@ -18,6 +19,7 @@ module systole_issue
   input  logic                       clr_i,
   input  logic                       restart_counters_i,
   input  logic [31:0]                cycle_i,       // low half, as the stamps of trace records
+  input  logic [31:0]                last_cycle_i,  // the one before
   input  logic                       trace_i,
 
   input  logic                       push_valid_i,
@@ -44,6 +46,7 @@ module systole_issue
   output logic                       waiting_o,     // the next one waits for a semaphore
   output logic [31:0]                next_index_o,
 
+  output logic                       tracing_o,     // has a record, or is making one
   output logic                       trace_valid_o,
   input  logic                       trace_ready_i,
   output logic [15:0]                trace_tag_o,
@@ -65,8 +68,8 @@ module systole_issue
     logic [31:0]              start;   // low half
   } flight_t;
 
-  logic                        next_valid, next_take, push, head_valid_q, empty_q, unused_wready;
-  logic                        busy_now_q, wait_now_q, stall_now_q, granted_q, flight_ready, room_q, record, record_ready;
+  logic                        next_valid, next_take, push, head_valid_q, head_valid, empty_q, able_q, room, unused_wready;
+  logic                        busy_now_q, wait_now_q, stall_now_q, granted_q, flight_ready, traced_q, record_q, record_ready;
   logic [InstructionBits-1:0]  next, head_q;
   logic [31:0]                 next_index, head_index_q;
   logic [$clog2(QueueDepth):0] unused_level, count_q;
@@ -117,9 +120,9 @@ module systole_issue
     .clk_i,
     .rst_ni,
     .clr_i,
-    .wvalid_i(record),
+    .wvalid_i(record_q),
     .wready_o(record_ready),
-    .wdata_i ({flight_q.tag, flight_q.index, flight_q.start, cycle_i}),
+    .wdata_i ({flight_q.tag, flight_q.index, flight_q.start, last_cycle_i}),
     .rvalid_o(trace_valid_o),
     .rready_i(trace_ready_i),
     .rdata_o ({trace_tag_o, trace_index_o, trace_start_o, trace_end_o}),
@@ -127,14 +130,19 @@ module systole_issue
   );
 
   assign wait_mask_o  = head_q[47:32];
-  assign want_o       = head_valid_q && ready_i && !granted_q && !start_o && room_q;
+  assign want_o       = able_q && ready_i;
   assign waiting_o    = want_o && !met_i;
   assign next_index_o = head_index_q;
   assign empty_o      = empty_q;
   assign post_o       = busy_o && done_i;
   assign post_mask_o  = flight_q.post;
   assign index_o      = flight_q.index;
-  assign record       = post_o && trace_i && flight_q.tag != '0;
+  assign tracing_o    = trace_valid_o || record_q;
+
+  // An end turns into a record, so only a grant makes more of both.
+  assign room       = flights + records + ($clog2(Flights) + 1)'(granted_q) + ($clog2(Flights) + 1)'(record_q)
+                    < ($clog2(Flights) + 1)'(Flights);
+  assign head_valid = next_take ? next_valid : head_valid_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -143,19 +151,23 @@ module systole_issue
       head_valid_q <= 1'b0;
       empty_q      <= 1'b1;
       count_q      <= '0;
-      room_q       <= 1'b1;
+      able_q       <= 1'b0;
+      record_q     <= 1'b0;
     end else if (clr_i) begin
       granted_q    <= 1'b0;
       start_o      <= 1'b0;
       head_valid_q <= 1'b0;
       empty_q      <= 1'b1;
       count_q      <= '0;
-      room_q       <= 1'b1;
+      able_q       <= 1'b0;
+      record_q     <= 1'b0;
     end else begin
       // The grant comes late in its cycle and moves hundreds of registers: it gets one of its own first.
       granted_q <= grant_i;
       start_o   <= granted_q;
-      if (next_take) head_valid_q <= next_valid;
+      head_valid_q <= head_valid;
+      // There is one, none was granted in the last two cycles, and its record will have a place.
+      able_q <= head_valid && !grant_i && !granted_q && room;
       if (push && !granted_q) begin
         count_q <= count_q + 1'b1;
         empty_q <= 1'b0;
@@ -163,8 +175,7 @@ module systole_issue
         count_q <= count_q - 1'b1;
         empty_q <= count_q == ($clog2(QueueDepth) + 1)'(1);
       end
-      // An end makes a record in the same cycle, so only a grant makes more.
-      room_q <= flights + records + ($clog2(Flights) + 1)'(granted_q) < ($clog2(Flights) + 1)'(Flights);
+      record_q <= post_o && traced_q;
     end
   end
 
@@ -172,6 +183,7 @@ module systole_issue
   // still shows what ended, which is what a fault of the post wants to know.
   always_ff @(posedge clk_i) begin
     flight_q <= flight;
+    traced_q <= trace_i && flight.tag != '0;
     if (granted_q) inst_o <= head_q;
     if (next_take) begin
       head_q       <= next;
@@ -203,7 +215,7 @@ module systole_issue
 
   // Only a running instruction ends, as the one that was announced, and what starts or is recorded has its place.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) done_i |-> busy_o && flight_q == flight);
-  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) grant_i |-> want_o && flight_ready && flights + records < ($clog2(Flights) + 1)'(Flights));
-  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) record |-> record_ready);
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) grant_i |-> want_o && flight_ready && flights + records + ($clog2(Flights) + 1)'(record_q) < ($clog2(Flights) + 1)'(Flights));
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) record_q |-> record_ready);
 
 endmodule

@@ -226,29 +226,34 @@ module systole_store
   // Completion: the last beat is out, and the bus has answered as often as it was asked.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic        waiting_q;
+  logic        waiting_q, asked, some_open_q;   // open_q is not 0
   logic [19:0] open_q;
+
+  assign asked = req_valid_o && req_ready_i;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      active_q  <= 1'b0;
-      waiting_q <= 1'b0;
-      open_q    <= '0;
+      active_q    <= 1'b0;
+      waiting_q   <= 1'b0;
+      open_q      <= '0;
+      some_open_q <= 1'b0;
     end else if (clr_i) begin
-      active_q  <= 1'b0;
-      waiting_q <= 1'b0;
-      open_q    <= '0;
+      active_q    <= 1'b0;
+      waiting_q   <= 1'b0;
+      open_q      <= '0;
+      some_open_q <= 1'b0;
     end else begin
       if (check_ok_q) active_q <= 1'b1;
       else if (beat && row_end_q && rows_q == 16'd1) active_q <= 1'b0;
       if (beat && row_end_q && rows_q == 16'd1) waiting_q <= 1'b1;
       else if (done_o) waiting_q <= 1'b0;
-      if (req_valid_o && req_ready_i && !resp_i) open_q <= open_q + 20'd1;
-      if (!(req_valid_o && req_ready_i) && resp_i) open_q <= open_q - 20'd1;
+      if (asked && !resp_i) open_q <= open_q + 20'd1;
+      if (!asked && resp_i) open_q <= open_q - 20'd1;
+      if (asked != resp_i) some_open_q <= asked || open_q != 20'd1;
     end
   end
 
-  assign done_o = waiting_q && open_q == '0;
+  assign done_o = waiting_q && !some_open_q;
 
   // A fault is told a cycle late, together with done_o at the earliest; what follows treats it first.
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -263,6 +268,7 @@ module systole_store
   logic unused_bits;
   assign unused_bits = ^{inst_i, row_beats[19:17], bursts_idle};
 
+  assert property (@(posedge clk_i) disable iff (!rst_ni) some_open_q == (open_q != '0));
   // An offered beat stays until it is taken.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i)
       wvalid_o && !wready_i |=> wvalid_o && $stable({wdata_o, wstrb_o}));

@@ -38,29 +38,35 @@ module systole_stream #(
 
   localparam int unsigned Lw = $clog2(Depth) + 1;
 
-  logic          busy_q;
+  logic          busy_q, asking_q;
   logic [15:0]   row_addr_q, addr_q, rows_q, words_q;
   logic [Lw-1:0] credit_q;
-  logic          last_word, last_row, fifo_wready;
+  logic          last_word, last_row, ends, pop, fifo_wready;
 
   assign last_word = words_q == 16'd1;
   assign last_row  = rows_q == 16'd1;
-  assign req_o     = busy_q && credit_q != '0;
+  assign ends      = gnt_i && last_word && last_row;
+  assign pop       = valid_o && ready_i;
+  assign req_o     = asking_q;
   assign addr_o    = addr_q[Aw-1:0];
   assign idle_o    = !busy_q;
 
+  // A request goes through the arbitration of many: it comes from a register, which knows a cycle ahead that words are left
+  // and have room.
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       busy_q   <= 1'b0;
+      asking_q <= 1'b0;
       credit_q <= Lw'(Depth);
     end else if (clr_i) begin
       busy_q   <= 1'b0;
+      asking_q <= 1'b0;
       credit_q <= Lw'(Depth);
     end else begin
-      if (start_i) busy_q <= 1'b1;
-      else if (gnt_i && last_word && last_row) busy_q <= 1'b0;
-      if (gnt_i && !(valid_o && ready_i)) credit_q <= credit_q - 1'b1;
-      if (!gnt_i && valid_o && ready_i) credit_q <= credit_q + 1'b1;
+      busy_q   <= start_i || (busy_q && !ends);
+      asking_q <= start_i || (busy_q && !ends && (pop || (credit_q != '0 && !(gnt_i && credit_q == Lw'(1)))));
+      if (gnt_i && !pop) credit_q <= credit_q - 1'b1;
+      if (!gnt_i && pop) credit_q <= credit_q + 1'b1;
     end
   end
 
@@ -102,9 +108,9 @@ module systole_stream #(
         valid_o <= 1'b0;
       end else begin
         if (rvalid_i) wptr_q <= wptr_q + 1'b1;
-        if (valid_o && ready_i) rptr_q <= rptr_q + 1'b1;
-        level_q <= level_q + Lw'(rvalid_i) - Lw'(valid_o && ready_i);
-        valid_o <= level_q > Lw'(valid_o && ready_i);
+        if (pop) rptr_q <= rptr_q + 1'b1;
+        level_q <= level_q + Lw'(rvalid_i) - Lw'(pop);
+        valid_o <= level_q > Lw'(pop);
       end
     end
 
@@ -141,7 +147,9 @@ module systole_stream #(
     );
   end
 
-  // Credits keep room for every word under way.
+  // A request is one for a word that is left and has room; credits keep it for every word under way.
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) asking_q == (busy_q && credit_q != '0));
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) start_i |-> !busy_q && credit_q == Lw'(Depth));
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) rvalid_i |-> fifo_wready);
 
 endmodule

@@ -135,7 +135,7 @@ module systole_top
   assign engine_reset = reg_we.reset && we_data[0];
 
   logic [63:0] cycle_q;
-  logic [31:0] cycle_high_q;
+  logic [31:0] last_cycle_q, cycle_high_q;
   logic [1:0]  irq_q;
   logic        irq_completion, irq_fault;
 
@@ -153,6 +153,8 @@ module systole_top
       irq_o <= (irq_q & reg_q.irq_enable[1:0]) != '0;
     end
   end
+
+  always_ff @(posedge clk_i) last_cycle_q <= cycle_q[31:0];
 
   //////////////////////////////////////////////////////////////////////////////
   // Engine, fetch and dispatch.
@@ -295,7 +297,7 @@ module systole_top
   //////////////////////////////////////////////////////////////////////////////
 
   logic [3:0]                      want, met, grant, post, overflow, unit_start, unit_ready, unit_done, unit_stall;
-  logic [3:0]                      empty, busy, waiting, trace_valid, trace_ready;
+  logic [3:0]                      empty, busy, waiting, tracing, trace_valid, trace_ready;
   logic [3:0][NumSemaphores-1:0]   wait_mask, post_mask;
   logic [3:0][InstructionBits-1:0] inst;
   logic [3:0][31:0]                index, next_index, trace_index, trace_start, trace_end;
@@ -309,6 +311,7 @@ module systole_top
       .clr_i             (clr),
       .restart_counters_i(start),
       .cycle_i           (cycle_q[31:0]),
+      .last_cycle_i      (last_cycle_q),
       .trace_i           (submission.flags[SubmitTraceBit]),
       .push_valid_i      (push_valid[u]),
       .push_ready_o      (push_ready[u]),
@@ -330,6 +333,7 @@ module systole_top
       .busy_o            (busy[u]),
       .waiting_o         (waiting[u]),
       .next_index_o      (next_index[u]),
+      .tracing_o         (tracing[u]),
       .trace_valid_o     (trace_valid[u]),
       .trace_ready_i     (trace_ready[u]),
       .trace_tag_o       (trace_tag[u]),
@@ -608,7 +612,7 @@ module systole_top
     .empty_i           (empty),
     .busy_i            (busy),
     .waiting_i         (waiting),
-    .tracing_i         (trace_valid != '0),
+    .tracing_i         (tracing != '0),
     .recording_i       (trace_busy),
     .index_i           (index),
     .next_index_i      (next_index),

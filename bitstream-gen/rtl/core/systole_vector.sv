@@ -61,8 +61,9 @@ module systole_vector
 
   inst_map_t                  map;
   inst_row_t                  row;
-  logic                       is_row, map_start, row_start, map_done, row_done;
+  logic                       is_row, map_start, row_start, row_done;
   logic [InstructionBits-1:0] inst_q;
+  logic                       add_q;
 
   // The instruction reaches every lane: the unit keeps it in a register of its own and starts a cycle later.
   assign map = inst_map_t'(inst_q);
@@ -88,6 +89,7 @@ module systole_vector
   logic [N-1:0][31:0]       src_rdata, src_data, aux_data;
   logic                     aux_valid, aux_pop;
   logic [$clog2(AuxDepth):0] aux_here_q;
+  logic                      aux_some_q;   // it is not 0
   logic                     unused_idle_src, unused_idle_aux;
 
   // Counted before the unit's register, so that it is here with the start.
@@ -97,6 +99,7 @@ module systole_vector
 
   // Stable long before the first word comes.
   always_ff @(posedge clk_i) begin
+    add_q       <= map.add;
     words_q     <= words;
     last_word_q <= words - 16'd1;
   end
@@ -166,10 +169,17 @@ module systole_vector
 
   // Addends that arrived and are not yet promised to an issued word.
   always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) aux_here_q <= '0;
-    else if (clr_i) aux_here_q <= '0;
-    else if (aux_rvalid_i && !(issue && map.add)) aux_here_q <= aux_here_q + 1'b1;
-    else if (!aux_rvalid_i && issue && map.add) aux_here_q <= aux_here_q - 1'b1;
+    if (!rst_ni) begin
+      aux_here_q <= '0;
+      aux_some_q <= 1'b0;
+    end else if (clr_i) begin
+      aux_here_q <= '0;
+      aux_some_q <= 1'b0;
+    end else begin
+      if (aux_rvalid_i && !(issue && add_q)) aux_here_q <= aux_here_q + 1'b1;
+      if (!aux_rvalid_i && issue && add_q) aux_here_q <= aux_here_q - 1'b1;
+      aux_some_q <= aux_rvalid_i || (aux_some_q && !(issue && add_q && aux_here_q == ($clog2(AuxDepth) + 1)'(1)));
+    end
   end
 
   //////////////////////////////////////////////////////////////////////////////
@@ -180,25 +190,29 @@ module systole_vector
   logic [15:0]               word_q, words_left_q, row_index_q, last_row_q;
   logic                      word_last_q;
   logic [$clog2(OutDepth):0] credit_q;
+  logic                      credit_some_q;   // it is not 0
 
   assign word_first  = word_q == '0;
   assign row_last    = row_index_q == last_row_q;
-  assign issue       = active_q && src_valid && (!map.add || aux_here_q != '0) && credit_q != '0;
+  assign issue       = active_q && src_valid && (!add_q || aux_some_q) && credit_some_q;
   assign stall_o     = active_q && !issue;
   assign credit_take = issue;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      active_q <= 1'b0;
-      credit_q <= ($clog2(OutDepth) + 1)'(OutDepth);
+      active_q      <= 1'b0;
+      credit_q      <= ($clog2(OutDepth) + 1)'(OutDepth);
+      credit_some_q <= 1'b1;
     end else if (clr_i) begin
-      active_q <= 1'b0;
-      credit_q <= ($clog2(OutDepth) + 1)'(OutDepth);
+      active_q      <= 1'b0;
+      credit_q      <= ($clog2(OutDepth) + 1)'(OutDepth);
+      credit_some_q <= 1'b1;
     end else begin
       if (map_start) active_q <= 1'b1;
       else if (issue && word_last_q && row_last) active_q <= 1'b0;
       if (credit_take && !credit_give) credit_q <= credit_q - 1'b1;
       if (!credit_take && credit_give) credit_q <= credit_q + 1'b1;
+      credit_some_q <= credit_give || (credit_some_q && !(credit_take && credit_q == ($clog2(OutDepth) + 1)'(1)));
     end
   end
 
@@ -353,7 +367,7 @@ module systole_vector
     else issued_q <= {issued_q[LaneLatency-1:0], issue};
   end
 
-  assign aux_pop = issued_q[AddAt-2] && map.add;
+  assign aux_pop = issued_q[AddAt-2] && add_q;
   assign y_valid = issued_q[LaneLatency];
 
   prim_delay #(
@@ -476,28 +490,37 @@ module systole_vector
 
   localparam int unsigned Flush = 2 * LaneBits + 10;
 
-  logic       draining_q;
-  logic [4:0] flush_q;
+  logic       last_issued_q, draining_q, map_done_q;
+  logic [4:0] flush_q, flush;
 
+  always_comb begin
+    flush = flush_q;
+    if (draining_q && credit_q == ($clog2(OutDepth) + 1)'(OutDepth)) flush = (map.stat == StatNone) ? 5'd1 : 5'(Flush);
+    else if (flush_q != '0) flush = flush_q - 5'd1;
+  end
+
+  // The last word's credit comes back long after it was issued.
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      draining_q <= 1'b0;
-      flush_q    <= '0;
+      last_issued_q <= 1'b0;
+      draining_q    <= 1'b0;
+      map_done_q    <= 1'b0;
+      flush_q       <= '0;
     end else if (clr_i) begin
-      draining_q <= 1'b0;
-      flush_q    <= '0;
+      last_issued_q <= 1'b0;
+      draining_q    <= 1'b0;
+      map_done_q    <= 1'b0;
+      flush_q       <= '0;
     end else begin
-      if (issue && word_last_q && row_last) draining_q <= 1'b1;
-      else if (draining_q && credit_q == ($clog2(OutDepth) + 1)'(OutDepth)) begin
-        draining_q <= 1'b0;
-        flush_q    <= (map.stat == StatNone) ? 5'd1 : 5'(Flush);
-      end
-      if (flush_q != '0) flush_q <= flush_q - 5'd1;
+      last_issued_q <= issue && word_last_q && row_last;
+      if (last_issued_q) draining_q <= 1'b1;
+      else if (credit_q == ($clog2(OutDepth) + 1)'(OutDepth)) draining_q <= 1'b0;
+      map_done_q <= flush == 5'd1;
+      flush_q    <= flush;
     end
   end
 
-  assign map_done = flush_q == 5'd1;
-  assign done_o   = map_done || row_done;
+  assign done_o = map_done_q || row_done;
 
   logic unused_bits;
   assign unused_bits = ^{inst_q, map, early, row, out_data, aux_valid};
@@ -505,5 +528,6 @@ module systole_vector
   // Credits keep room for every word; addends are there when their word wants them.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) y_push |-> fifo_wready);
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) aux_pop |-> aux_valid);
+  assert property (@(posedge clk_i) disable iff (!rst_ni) credit_some_q == (credit_q != '0) && aux_some_q == (aux_here_q != '0));
 
 endmodule

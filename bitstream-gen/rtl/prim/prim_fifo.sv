@@ -29,10 +29,11 @@ module prim_fifo #(
   (* ram_style = "distributed" *) logic [Width-1:0] mem_q[Depth];
   logic [Aw-1:0]    wptr_q, rptr_q;
   logic [Aw:0]      level_q;
+  logic             valid_q;   // level_q is not 0: that is asked first in many a cycle
   logic             push, pop;
 
   assign wready_o = !level_q[Aw];
-  assign rvalid_o = level_q != '0;
+  assign rvalid_o = valid_q;
   assign rdata_o  = mem_q[rptr_q];
   assign level_o  = level_q;
   assign push     = wvalid_i && wready_o;
@@ -47,20 +48,24 @@ module prim_fifo #(
       wptr_q  <= '0;
       rptr_q  <= '0;
       level_q <= '0;
+      valid_q <= 1'b0;
     end else if (clr_i) begin
       wptr_q  <= '0;
       rptr_q  <= '0;
       level_q <= '0;
+      valid_q <= 1'b0;
     end else begin
       if (push) wptr_q <= wptr_q + 1'b1;
       if (pop) rptr_q <= rptr_q + 1'b1;
       if (push && !pop) level_q <= level_q + 1'b1;
       if (!push && pop) level_q <= level_q - 1'b1;
+      valid_q <= push || (valid_q && !(pop && level_q == (Aw + 1)'(1)));
     end
   end
 
   // The level never exceeds the depth.
   assert property (@(posedge clk_i) disable iff (!rst_ni) !(level_q[Aw] && level_q[Aw-1:0] != '0));
+  assert property (@(posedge clk_i) disable iff (!rst_ni) valid_q == (level_q != '0));
   // What is offered and not taken stays.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i)
       rvalid_o && !rready_i |=> rvalid_o && $stable(rdata_o));

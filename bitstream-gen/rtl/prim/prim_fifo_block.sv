@@ -28,6 +28,7 @@ module prim_fifo_block #(
 
   logic [Aw-1:0]         wptr_q, rptr_q;
   logic [Aw:0]           level_q;      // words in block RAM
+  logic                  stored_q;     // there are such
   logic                  push, fetch, fetched_q, direct, next_q, head_ready;
   logic [$clog2(Head):0] head_level;
   logic [Width-1:0]      fetched, data_q;
@@ -35,15 +36,16 @@ module prim_fifo_block #(
 
   // What is there, what is on its way, and one more have room. A word taken in this cycle does not count.
   assign wready_o = !level_q[Aw];
-  assign direct   = wvalid_i && wready_o && level_q == '0 && !fetched_q && room_q;
+  assign direct   = wvalid_i && wready_o && !stored_q && !fetched_q && room_q;
   assign push     = wvalid_i && wready_o && !direct;
-  assign fetch    = level_q != '0 && room_q;
+  assign fetch    = stored_q && room_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       wptr_q    <= '0;
       rptr_q    <= '0;
       level_q   <= '0;
+      stored_q  <= 1'b0;
       fetched_q <= 1'b0;
       next_q    <= 1'b0;
       room_q    <= 1'b1;
@@ -51,6 +53,7 @@ module prim_fifo_block #(
       wptr_q    <= '0;
       rptr_q    <= '0;
       level_q   <= '0;
+      stored_q  <= 1'b0;
       fetched_q <= 1'b0;
       next_q    <= 1'b0;
       room_q    <= 1'b1;
@@ -59,6 +62,7 @@ module prim_fifo_block #(
       if (fetch) rptr_q <= rptr_q + 1'b1;
       if (push && !fetch) level_q <= level_q + 1'b1;
       if (!push && fetch) level_q <= level_q - 1'b1;
+      stored_q  <= push || (stored_q && !(fetch && level_q == (Aw + 1)'(1)));
       fetched_q <= fetch;
       next_q    <= fetched_q || direct;
       room_q    <= head_level + 4'(next_q) + 4'(fetched_q) + 4'(fetch || direct) < 4'(Head);
@@ -96,6 +100,7 @@ module prim_fifo_block #(
     .level_o (head_level)
   );
 
+  assert property (@(posedge clk_i) disable iff (!rst_ni) stored_q == (level_q != '0));
   // The short FIFO has room for what is on its way, and nothing overtakes.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) next_q |-> head_ready);
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) !(fetched_q && direct));
