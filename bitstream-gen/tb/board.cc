@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// An ULX3S seen from its USB serial adapter. Input, again and again: bytes to send (16 bits, little-endian), bytes to wait
+// A board seen from its USB serial adapter. Input, again and again: bytes to send (16 bits, little-endian), bytes to wait
 // for (16 bits), and the bytes to send. Answer: the bytes that came. A board that falls silent ends the bench.
 
 #include <cstdint>
@@ -8,7 +8,13 @@
 #include <cstdlib>
 #include <vector>
 
+#if defined(TOP_ulx3s_top)
 #include "Vulx3s_top.h"
+using Board = Vulx3s_top;
+#else
+#include "Vecpix5_top.h"
+using Board = Vecpix5_top;
+#endif
 
 namespace {
 
@@ -17,7 +23,20 @@ constexpr int kBit = 8;
 constexpr int kSilence = 1'000'000;
 
 VerilatedContext context;
-Vulx3s_top* board;
+Board* board;
+
+// The pins, as the board calls them.
+#if defined(TOP_ulx3s_top)
+void clock(bool high) { board->clk_25mhz = high; }
+void press(bool down) { board->btn_reset = down; }
+void to_board(bool high) { board->ftdi_txd = high; }
+bool from_board() { return board->ftdi_rxd; }
+#else
+void clock(bool high) { board->clk_100mhz = high; }
+void press(bool down) { board->btn_reset_n = !down; }
+void to_board(bool high) { board->uart_rxd = high; }
+bool from_board() { return board->uart_txd; }
+#endif
 
 // The board's transmitter, sampled in the middle of its bits.
 int receiving = 0, wait_bit = 0;
@@ -25,19 +44,19 @@ uint8_t shift = 0;
 std::vector<uint8_t> received;
 
 void cycle() {
-  board->clk_25mhz = 0;
+  clock(false);
   board->eval();
-  board->clk_25mhz = 1;
+  clock(true);
   board->eval();
   if (receiving == 0) {
-    if (!board->ftdi_rxd) receiving = 1, wait_bit = kBit + kBit / 2;
+    if (!from_board()) receiving = 1, wait_bit = kBit + kBit / 2;
   } else if (--wait_bit == 0) {
     wait_bit = kBit;
     if (receiving <= 8) {
-      shift = static_cast<uint8_t>(shift >> 1 | board->ftdi_rxd << 7);
+      shift = static_cast<uint8_t>(shift >> 1 | from_board() << 7);
       receiving++;
     } else {
-      if (!board->ftdi_rxd) std::fprintf(stderr, "a byte has no stop bit\n"), std::exit(2);
+      if (!from_board()) std::fprintf(stderr, "a byte has no stop bit\n"), std::exit(2);
       received.push_back(shift);
       receiving = 0;
     }
@@ -46,7 +65,7 @@ void cycle() {
 
 void send(uint8_t byte) {
   for (int bits = 0x200 | byte << 1, i = 0; i < 10; i++) {
-    board->ftdi_txd = bits >> i & 1;
+    to_board(bits >> i & 1);
     for (int c = 0; c < kBit; c++) cycle();
   }
 }
@@ -57,12 +76,12 @@ bool read_exactly(void* bytes, size_t count) { return std::fread(bytes, 1, count
 
 int main(int argc, char** argv) {
   context.commandArgs(argc, argv);
-  board = new Vulx3s_top{&context};
-  board->ftdi_txd = 1;
+  board = new Board{&context};
+  to_board(true);
   // Flip-flops of the part begin as their reset wants them, those of a simulator do not: the button is held at first.
-  board->btn_reset = 1;
+  press(true);
   for (int i = 0; i < 50; i++) cycle();
-  board->btn_reset = 0;
+  press(false);
   for (int i = 0; i < 50; i++) cycle();
   received.clear();
   receiving = 0;

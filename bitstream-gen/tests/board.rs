@@ -1,4 +1,4 @@
-//! The board wrapper in Verilator, reached as a host reaches the board: over its serial line. The driver's engine runs the
+//! The boards' wrappers in Verilator, reached as a host reaches a board: over its serial line. The driver's engine runs the
 //! self-test there, on the models of the part's multipliers.
 //!
 //! `cargo test -p systole-bitgen --test board -- --ignored --nocapture`
@@ -18,15 +18,15 @@ const WORD: u64 = N8.bus_bytes as u64;
 /// All of its memory.
 const MEMORY: u64 = 16384;
 
-/// An ULX3S at the other end of a serial line.
+/// A board at the other end of a serial line.
 struct Board {
     line: Pipe,
     allocated: BTreeMap<u64, u64>,
 }
 
 impl Board {
-    fn start() -> Self {
-        let bench = verilator::build_with("ulx3s_top", "board", &N8, Blocks::Board);
+    fn start(top: &str) -> Self {
+        let bench = verilator::build_with(top, "board", &N8, Blocks::Board);
         // As the part's flip-flops begin when it is configured, but for those that begin with one.
         Self { line: Pipe::start(&bench, &["+verilator+rand+reset+0"]), allocated: BTreeMap::new() }
     }
@@ -131,8 +131,18 @@ impl Device for Board {
 
 #[test]
 #[ignore = "needs Verilator 5"]
-fn the_self_test_runs_over_the_serial_line_of_the_board() {
-    let mut board = Board::start();
+fn the_self_test_runs_over_the_serial_line_of_an_ulx3s() {
+    self_test_over_the_line("ulx3s_top");
+}
+
+#[test]
+#[ignore = "needs Verilator 5"]
+fn the_self_test_runs_over_the_serial_line_of_an_ecpix5() {
+    self_test_over_the_line("ecpix5_top");
+}
+
+fn self_test_over_the_line(top: &str) {
+    let mut board = Board::start(top);
     assert_eq!(board.read(register::CONFIG_ID.offset).unwrap(), N8.id);
     assert_eq!(board.read(register::BUILD_ID.offset).unwrap(), BUILD_ID);
     // What is no command is passed over.
@@ -152,5 +162,5 @@ fn the_self_test_runs_over_the_serial_line_of_the_board() {
     let mut engine = Engine::open(Box::new(board)).unwrap_or_else(|e| panic!("{e}"));
     let (output, report) = self_test::run(&mut engine, &program).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(output, systole_driver::self_test::expected(&N8));
-    println!("self-test on the board: {} cycles, as expected in every byte", report.cycles.expect("hardware counts"));
+    println!("self-test on {top}: {} cycles, as expected in every byte", report.cycles.expect("hardware counts"));
 }

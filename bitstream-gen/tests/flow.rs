@@ -18,8 +18,8 @@ fn inputs() -> Inputs {
         "board/systole_block_memory.sv",
         "board/systole_uart.sv",
         "board/systole_uart_bridge.sv",
-        "board/ulx3s/EHXPLLL.sv",
-        "board/ulx3s/prim_pll_ecp5.sv",
+        "board/ecp5/EHXPLLL.sv",
+        "board/ecp5/prim_pll_ecp5.sv",
     ];
     let file = |path: &str| rtl::FILES.iter().find(|f| f.path == path).unwrap_or_else(|| panic!("no {path}")).text;
     let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();

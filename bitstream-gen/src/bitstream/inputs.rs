@@ -89,9 +89,8 @@ impl Inputs {
     /// What nextpnr is told.
     pub fn place_and_route(&self) -> Vec<String> {
         let t = self.target;
-        let size = t.part.trim_start_matches("LFE5U-").trim_end_matches('F');
         [
-            &format!("--{size}k"),
+            t.flag,
             "--package",
             t.package,
             "--speed",
@@ -120,16 +119,14 @@ impl Inputs {
     }
 }
 
-/// The accelerator, then what all boards share, then the board. A primitive of the board takes the place of the plain one
-/// with the same name.
+/// The accelerator, then what all boards share, what all with such parts share, and the board. A primitive of the part takes
+/// the place of the plain one with the same name.
 fn sources(config: &HwConfig, target: &Target) -> Vec<(String, String)> {
-    let board = |path: &str| {
-        let rest = path.strip_prefix("board/")?;
-        match rest.split_once('/') {
-            None => Some(0),
-            Some((directory, _)) if directory == target.directory => Some(1),
-            Some(_) => None,
-        }
+    let board = |path: &str| match path.strip_prefix("board/")?.split_once('/') {
+        None => Some(0),
+        Some((directory, _)) if directory == target.family => Some(1),
+        Some((directory, _)) if directory == target.directory => Some(2),
+        Some(_) => None,
     };
     let mut extra: Vec<_> = rtl::FILES
         .iter()
@@ -154,19 +151,17 @@ fn base(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::target::ECP5_85K;
+    use super::super::target::{ECP5_5G_85K, ECP5_85K, TARGETS};
     use super::*;
     use systole_isa::config::{N8, N16};
 
     fn inputs(config: &'static HwConfig) -> Inputs {
+        inputs_for(config, &ECP5_85K)
+    }
+
+    fn inputs_for(config: &'static HwConfig, target: &'static Target) -> Inputs {
         let tools = vec![("yosys".to_owned(), "1".to_owned())];
-        Inputs {
-            config,
-            target: &ECP5_85K,
-            sources: sources(config, &ECP5_85K),
-            floorplan: floorplan::plan(config),
-            tools,
-        }
+        Inputs { config, target, sources: sources(config, target), floorplan: floorplan::plan(config), tools }
     }
 
     #[test]
@@ -174,6 +169,7 @@ mod tests {
         let key = inputs(&N8).key();
         assert_eq!(key, inputs(&N8).key());
         assert_ne!(key, inputs(&N16).key());
+        assert_ne!(key, inputs_for(&N8, &ECP5_5G_85K).key());
         let mut changed = inputs(&N8);
         changed.tools[0].1 = "2".to_owned();
         assert_ne!(key, changed.key());
@@ -190,17 +186,19 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_the_wrapper_is_there() {
-        let mut names: Vec<_> = inputs(&N8).sources.into_iter().map(|(name, _)| name).collect();
-        for wanted in
-            ["systole_pkg.sv", "systole_top.sv", "ulx3s_top.sv", "systole_uart_bridge.sv", "prim_mult_block.sv"]
-        {
-            assert!(names.iter().any(|n| n == wanted), "{wanted}");
+        for target in TARGETS {
+            let mut names: Vec<_> = sources(&N8, target).into_iter().map(|(name, _)| name).collect();
+            for wanted in ["systole_pkg.sv", "systole_top.sv", "systole_uart_bridge.sv", "prim_mult_block.sv"] {
+                assert!(names.iter().any(|n| n == wanted), "{wanted}");
+            }
+            let tops: Vec<_> = names.iter().filter(|n| n.ends_with("_top.sv") && *n != "systole_top.sv").collect();
+            assert_eq!(tops, [&format!("{}.sv", target.top)], "the board's own wrapper and no other");
+            let block = &sources(&N8, target).into_iter().find(|(name, _)| name == "prim_mult_block.sv").unwrap().1;
+            assert!(block.contains("MULT18X18D"), "the part's own multiplier");
+            let count = names.len();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), count);
         }
-        let block = &inputs(&N8).sources.into_iter().find(|(name, _)| name == "prim_mult_block.sv").unwrap().1;
-        assert!(block.contains("MULT18X18D"), "the board's own multiplier");
-        let count = names.len();
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), count);
     }
 }

@@ -28,7 +28,7 @@ pub use estimate::{Estimate, estimate};
 pub use flow::{build, build_in};
 pub use inputs::Inputs;
 pub use report::{Share, Timing, Utilisation};
-pub use target::{ECP5_85K, TARGETS, Target};
+pub use target::{ECP5_5G_85K, ECP5_85K, TARGETS, Target};
 
 /// Finds a bundle as [`show`] does, and judges it for the target it names.
 ///

@@ -15,15 +15,21 @@ pub struct Target {
     pub speed: u32,
     /// Board with this part for which the wrapper and the pins are.
     pub board: &'static str,
+    /// What nextpnr calls the part.
+    pub flag: &'static str,
     /// Wrapper module.
     pub top: &'static str,
     /// Directory of the wrapper below `rtl/board/`.
     pub directory: &'static str,
+    /// Directory there of what all boards with such parts share.
+    pub family: &'static str,
     /// Pins and clocks.
     pub constraints: &'static str,
     /// What Yosys maps the part's cells to at last.
     pub cells: &'static str,
-    /// Clock of the accelerator in MHz: the oscillator's 25 MHz times `feedback` by `reference`.
+    /// The board's oscillator in MHz.
+    pub oscillator_mhz: u32,
+    /// Clock of the accelerator in MHz: the oscillator's times `feedback` by `reference`.
     pub clock_mhz: u32,
     /// PLL: divider of the oscillator.
     pub reference: u32,
@@ -42,10 +48,13 @@ pub const ECP5_85K: Target = Target {
     package: "CABGA381",
     speed: 6,
     board: "ULX3S",
+    flag: "--85k",
     top: "ulx3s_top",
     directory: "ulx3s",
+    family: "ecp5",
     constraints: include_str!("../../rtl/board/ulx3s/ulx3s.lpf"),
-    cells: include_str!("../../rtl/board/ulx3s/carry.v"),
+    cells: include_str!("../../rtl/board/ecp5/carry.v"),
+    oscillator_mhz: 25,
     clock_mhz: 65,
     reference: 5,
     feedback: 13,
@@ -53,8 +62,27 @@ pub const ECP5_85K: Target = Target {
     seed: 2,
 };
 
+/// LFE5UM5G-85F on an ECPIX-5: the same die in its fastest grade.
+pub const ECP5_5G_85K: Target = Target {
+    name: "ecp5-5g-85k",
+    part: "LFE5UM5G-85F",
+    package: "CABGA554",
+    speed: 8,
+    board: "ECPIX5",
+    flag: "--um5g-85k",
+    top: "ecpix5_top",
+    directory: "ecpix5",
+    constraints: include_str!("../../rtl/board/ecpix5/ecpix5.lpf"),
+    oscillator_mhz: 100,
+    clock_mhz: 100,
+    reference: 1,
+    feedback: 1,
+    divide: 6,
+    ..ECP5_85K
+};
+
 /// Every target.
-pub const TARGETS: [&Target; 1] = [&ECP5_85K];
+pub const TARGETS: [&Target; 2] = [&ECP5_85K, &ECP5_5G_85K];
 
 impl Target {
     /// The target called `name`.
@@ -81,9 +109,9 @@ mod tests {
     #[test]
     fn the_pll_stays_in_its_range() {
         for target in TARGETS {
-            assert_eq!(target.clock_mhz * target.reference, 25 * target.feedback);
+            assert_eq!(target.clock_mhz * target.reference, target.oscillator_mhz * target.feedback);
             // The phase detector wants 3.125 MHz or more.
-            assert!(25_000 / target.reference >= 3_125, "{}", target.name);
+            assert!(1000 * target.oscillator_mhz / target.reference >= 3_125, "{}", target.name);
             assert!((400..=800).contains(&(target.clock_mhz * target.divide)), "{}", target.name);
         }
     }

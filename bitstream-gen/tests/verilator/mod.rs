@@ -55,7 +55,11 @@ pub enum Blocks {
 pub fn build_with(top: &str, bench: &str, config: &HwConfig, blocks: Blocks) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let rtl = root.join("rtl");
-    let variant = if blocks == Blocks::Plain { "" } else { "_ecp5" };
+    let variant = match blocks {
+        Blocks::Plain => "",
+        Blocks::Ecp5 => "_ecp5",
+        Blocks::Board => top,
+    };
     let objects = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{bench}_{}{variant}", config.name));
     let mut files = vec![
         rtl.join("lint.vlt"),
@@ -68,14 +72,15 @@ pub fn build_with(top: &str, bench: &str, config: &HwConfig, blocks: Blocks) -> 
     }
     if blocks != Blocks::Plain {
         files.retain(|f| !f.ends_with("prim/prim_mult_block.sv"));
-        files.extend([rtl.join("board/ulx3s/prim_mult_block.sv"), root.join("tb/MULT18X18D.sv")]);
+        files.extend([rtl.join("board/ecp5/prim_mult_block.sv"), root.join("tb/MULT18X18D.sv")]);
     }
     let mut parameters = Vec::new();
     if blocks == Blocks::Board {
         sources(&rtl.join("board"), &mut files);
         let own = ["prim_constant.sv", "prim_replica.sv"];
         files.retain(|f| !own.iter().any(|file| f.ends_with(Path::new("prim").join(file))));
-        files.extend(own.iter().chain(&["ulx3s_top.sv"]).map(|file| rtl.join("board/ulx3s").join(file)));
+        files.extend(own.iter().chain(&["systole_ecp5.sv"]).map(|file| rtl.join("board/ecp5").join(file)));
+        files.push(rtl.join("board").join(top.trim_end_matches("_top")).join(format!("{top}.sv")));
         let models = ["prim_pll_ecp5.sv", "DCCA.sv", "LUT4.sv", "TRELLIS_FF.sv"];
         files.extend(models.map(|model| root.join("tb").join(model)));
         parameters.push(format!("-GBuildId=32'h{BUILD_ID:08x}"));
@@ -91,7 +96,7 @@ pub fn build_with(top: &str, bench: &str, config: &HwConfig, blocks: Blocks) -> 
         .args(["-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include CFG_GCH_IF_CLANG="])
         .args(["--x-assign", "unique", "--x-initial", "unique", "--top-module", top])
         // A bench runs for seconds and is compiled for minutes.
-        .args(["-CFLAGS", &format!("-O1 -std=c++17 -DBENCH_N={}", config.n), "--Mdir"])
+        .args(["-CFLAGS", &format!("-O1 -std=c++17 -DBENCH_N={} -DTOP_{top}", config.n), "--Mdir"])
         .arg(&objects)
         .args(parameters)
         .args(&files)

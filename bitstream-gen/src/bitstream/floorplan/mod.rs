@@ -113,7 +113,7 @@ fn wishes(config: &HwConfig) -> Vec<Wish> {
     let mut wishes = Vec::new();
     let at_site = |site: usize| (site * 100 * n).div_ceil(SITES);
     let mut wish =
-        |kind, y, at, cell: String| wishes.push(Wish { cell: format!("u_systole.u_core.{cell}"), kind, y, at });
+        |kind, y, at, cell: String| wishes.push(Wish { cell: format!("u_board.u_systole.u_core.{cell}"), kind, y, at });
 
     // A group of four multipliers has room for four clock enables: it takes two rows and two columns of the array, which
     // share an enable for each row. A pair of columns has two groups in either row of the part.
