@@ -30,14 +30,14 @@ module systole_record
 
   localparam int unsigned Beats = 32 / BusBytes;
 
-  typedef enum logic [1:0] {StIdle, StData, StResponse} state_e;
+  typedef enum logic [1:0] {StIdle, StRequest, StData, StResponse} state_e;
 
   state_e                           state_q;
   logic [2:0]                       beat_q;
   logic [Beats-1:0][8*BusBytes-1:0] beats;
 
   assign beats       = data_i;
-  assign req_valid_o = state_q == StIdle && valid_i;
+  assign req_valid_o = state_q == StRequest;
   assign req_addr_o  = addr_i;
   assign req_len_o   = 8'(Beats - 1);
   assign wvalid_o    = state_q == StData;
@@ -57,9 +57,10 @@ module systole_record
       beat_q  <= '0;
     end else begin
       unique case (state_q)
-        StIdle: begin
+        StIdle: if (valid_i) state_q <= StRequest;
+        StRequest: begin
           beat_q <= '0;
-          if (valid_i && req_ready_i) state_q <= StData;
+          if (req_ready_i) state_q <= StData;
         end
         StData: begin
           if (wready_i) begin

@@ -181,7 +181,8 @@ module systole_store
   // Beats to the bus.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic                       active_q, beat, row_end_q, word_end;
+  logic                       active_q, beat, row_end_q, word_end, word_valid_q;
+  logic [3:0][8*BusBytes-1:0] word_q;       // what is left of the word, the next beat lowest
   logic [1:0]                 beat_q, beat_max;
   logic [16:0]                left_q;
   logic [15:0]                rows_q;
@@ -196,13 +197,25 @@ module systole_store
   end
 
   assign word_end  = row_end_q || beat_q == beat_max;
-  assign wvalid_o  = active_q && src_valid;
-  assign wdata_o   = src_data[beat_q];
+  assign wvalid_o  = active_q && word_valid_q;
+  assign wdata_o   = word_q[0];
   assign beat      = wvalid_o && wready_i;
-  assign src_ready = beat && word_end;
+  assign src_ready = !word_valid_q || (beat && word_end);
   assign tail      = row_bytes_q[BusShift-1:0];
   assign wstrb_o   = (row_end_q && tail != '0) ? ~(BusBytes'('1) << tail) : '1;
   assign stall_o   = active_q && !beat;
+
+  // A word leaves the FIFO for a register, which is near the bus.
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) word_valid_q <= 1'b0;
+    else if (clr_i) word_valid_q <= 1'b0;
+    else if (src_ready) word_valid_q <= src_valid;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (src_ready) word_q <= src_data;
+    else if (beat) word_q <= {{8*BusBytes{1'b0}}, word_q[3:1]};
+  end
 
   always_ff @(posedge clk_i) begin
     if (check_ok_q) begin

@@ -69,9 +69,18 @@ module systole_trace
     ready_o[pick] = valid_i != '0 && !busy_q;
   end
 
-  // Stamps are the low halves of what was the cycle less than 2^32 cycles ago.
-  function automatic logic [63:0] stamp(logic [63:0] now, logic [31:0] low);
-    return {now[63:32] - 32'(low > now[31:0]), low};
+  // Stamps are the low halves of what was the cycle less than 2^32 cycles ago: their upper half is that of now, or the one
+  // before.
+  logic [63:0] now_q;
+  logic [31:0] before_q;
+
+  always_ff @(posedge clk_i) begin
+    now_q    <= cycle_i;
+    before_q <= cycle_i[63:32] - 32'd1;
+  end
+
+  function automatic logic [63:0] stamp(logic [63:0] now, logic [31:0] before_now, logic [31:0] low);
+    return {low > now[31:0] ? before_now : now[63:32], low};
   endfunction
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -100,7 +109,8 @@ module systole_trace
     // The record is made from what was picked a cycle later, and stays until it is written.
     if (!made_q) begin
       record_q <= '{tag: tag_q, unit: 8'(unit_q) + UnitLoad, reserved: '0, instruction: index_q, id: id_i,
-                    start: stamp(cycle_i, start_q), end_cycle: stamp(cycle_i, end_q)};
+                    start: stamp(now_q, before_q, start_q),
+                    end_cycle: stamp(now_q, before_q, end_q)};
     end
   end
 

@@ -63,7 +63,7 @@ module systole_vector
   inst_row_t                  row;
   logic                       is_row, map_start, row_start, row_done;
   logic [InstructionBits-1:0] inst_q;
-  logic                       add_q;
+  logic                       add_q, src_spad_q;
 
   // The instruction reaches every lane: the unit keeps it in a register of its own and starts a cycle later.
   assign map = inst_map_t'(inst_q);
@@ -100,23 +100,24 @@ module systole_vector
   // Stable long before the first word comes.
   always_ff @(posedge clk_i) begin
     add_q       <= map.add;
+    src_spad_q  <= map.src_spad;
     words_q     <= words;
     last_word_q <= words - 16'd1;
   end
 
   always_comb begin
     src_rdata = acc_rdata_i;
-    if (map.src_spad) begin
+    if (src_spad_q) begin
       for (int unsigned i = 0; i < N; i++) src_rdata[i] = 32'(signed'(spad_rdata_i[i]));
     end
   end
 
-  assign spad_rreq_o  = src_req && map.src_spad;
+  assign spad_rreq_o  = src_req && src_spad_q;
   assign spad_raddr_o = src_addr[SpadAw-1:0];
-  assign acc_rreq_o   = src_req && !map.src_spad;
+  assign acc_rreq_o   = src_req && !src_spad_q;
   assign acc_raddr_o  = src_addr[AccAw-1:0];
-  assign src_gnt      = map.src_spad ? spad_rgnt_i : acc_rgnt_i;
-  assign src_rvalid   = map.src_spad ? spad_rvalid_i : acc_rvalid_i;
+  assign src_gnt      = src_spad_q ? spad_rgnt_i : acc_rgnt_i;
+  assign src_rvalid   = src_spad_q ? spad_rvalid_i : acc_rvalid_i;
 
   systole_stream #(
     .Aw   (SrcAw),

@@ -48,30 +48,32 @@ module systole_weights
   logic [15:0]         addr_q, base_q, next_q, k_q, n_q, limit_q, below;
   logic                real_word_q;
   logic [RoomW-1:0]    room_q;     // words of the FIFO that are not promised
-  logic                ready, step, last, last_k, last_n, feed;
+  logic                ready_q, step, last, last_k, last_n, ends, feed;
 
-  // limit_q follows n_q or k_q, whichever the rows run along. The request begins with real_word_q, row_q < limit_q: every
-  // tile has a first row.
-  assign ready     = active_q && room_q != '0;
-  assign step      = ready && (b_gnt_i || !real_word_q);
+  // limit_q follows n_q or k_q, whichever the rows run along. The request begins with registers: ready_q, a word is wanted
+  // and has room, and real_word_q, row_q < limit_q: every tile has a first row.
+  assign step      = ready_q && (b_gnt_i || !real_word_q);
   assign last      = row_q == LaneBits'(N - 1);
   assign last_k    = k_q <= 16'(N);
   assign last_n    = n_q <= 16'(N);
   assign below     = addr_q + inst_i.b_stride;
-  assign b_req_o   = ready && real_word_q;
+  assign ends      = step && last && last_k && last_n;
+  assign b_req_o   = ready_q && real_word_q;
   assign b_addr_o  = addr_q[SpadAw-1:0];
   assign idle_o    = !active_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       active_q <= 1'b0;
+      ready_q  <= 1'b0;
       room_q   <= RoomW'(Depth);
     end else if (clr_i) begin
       active_q <= 1'b0;
+      ready_q  <= 1'b0;
       room_q   <= RoomW'(Depth);
     end else begin
-      if (start_i) active_q <= 1'b1;
-      else if (step && last && last_k && last_n) active_q <= 1'b0;
+      active_q <= start_i || (active_q && !ends);
+      ready_q  <= (start_i || (active_q && !ends)) && (feed || (room_q != '0 && !(step && room_q == RoomW'(1))));
       if (step && !feed) room_q <= room_q - 1'b1;
       if (!step && feed) room_q <= room_q + 1'b1;
     end
@@ -79,17 +81,17 @@ module systole_weights
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
-      row_q     <= '0;
-      addr_q    <= inst_i.b;
-      base_q    <= inst_i.b;
-      k_q       <= inst_i.k;
-      n_q       <= inst_i.n;
-      limit_q   <= inst_i.transpose_b ? inst_i.n : inst_i.k;
-      first_k_q <= 1'b1;
+      row_q       <= '0;
+      addr_q      <= inst_i.b;
+      base_q      <= inst_i.b;
+      k_q         <= inst_i.k;
+      n_q         <= inst_i.n;
+      limit_q     <= inst_i.transpose_b ? inst_i.n : inst_i.k;
+      first_k_q   <= 1'b1;
       real_word_q <= 1'b1;
     end else if (step) begin
-      row_q  <= row_q + 1'b1;
-      addr_q <= below;
+      row_q       <= row_q + 1'b1;
+      addr_q      <= below;
       real_word_q <= last || limit_q > 16'(row_q) + 16'd1;
       if (last) begin
         if (first_k_q) next_q <= below;
@@ -220,6 +222,7 @@ module systole_weights
   assign unused_inst = ^inst_i;
 
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) active_q |-> real_word_q == (limit_q > 16'(row_q)));
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) ready_q == (active_q && room_q != '0));
   // A grant answers a request; credits keep room for every word; a word is there when its turn comes.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) b_gnt_i |-> b_req_o);
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) valid_q[ReadLatency-1] |-> fifo_ready);

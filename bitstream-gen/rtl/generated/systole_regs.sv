@@ -86,10 +86,10 @@ module systole_regs
   end
 
   logic [9:0][31:0] page_q;
-  logic [11:5] read_page_q;
+  logic [9:0] hit_q;
 
   always_ff @(posedge clk_i) begin
-    read_page_q <= read_addr_i[11:5];
+    hit_q[0] <= read_addr_i[11:5] == 7'd0;
     unique case (read_addr_i[4:2])
       RegMagic[4:2]: page_q[0] <= hw_i.magic;
       RegAbiHashLo[4:2]: page_q[0] <= hw_i.abi_hash_lo;
@@ -101,10 +101,12 @@ module systole_regs
       RegConfigAcc[4:2]: page_q[0] <= hw_i.config_acc;
       default: page_q[0] <= '0;
     endcase
+    hit_q[1] <= read_addr_i[11:5] == 7'd1;
     unique case (read_addr_i[4:2])
       RegConfigParamRow[4:2]: page_q[1] <= hw_i.config_param_row;
       default: page_q[1] <= '0;
     endcase
+    hit_q[2] <= read_addr_i[11:5] == 7'd2;
     unique case (read_addr_i[4:2])
       RegControl[4:2]: page_q[2] <= q_q.control;
       RegStatus[4:2]: page_q[2] <= hw_i.status;
@@ -113,6 +115,7 @@ module systole_regs
       RegWatchdog[4:2]: page_q[2] <= q_q.watchdog;
       default: page_q[2] <= '0;
     endcase
+    hit_q[3] <= read_addr_i[11:5] == 7'd3;
     unique case (read_addr_i[4:2])
       RegFault[4:2]: page_q[3] <= hw_i.fault;
       RegFaultInstruction[4:2]: page_q[3] <= hw_i.fault_instruction;
@@ -120,6 +123,7 @@ module systole_regs
       RegFaultAddressHi[4:2]: page_q[3] <= hw_i.fault_address_hi;
       default: page_q[3] <= '0;
     endcase
+    hit_q[4] <= read_addr_i[11:5] == 7'd4;
     unique case (read_addr_i[4:2])
       RegSqBaseLo[4:2]: page_q[4] <= q_q.sq_base_lo;
       RegSqBaseHi[4:2]: page_q[4] <= q_q.sq_base_hi;
@@ -128,6 +132,7 @@ module systole_regs
       RegSqTail[4:2]: page_q[4] <= q_q.sq_tail;
       default: page_q[4] <= '0;
     endcase
+    hit_q[5] <= read_addr_i[11:5] == 7'd5;
     unique case (read_addr_i[4:2])
       RegCqBaseLo[4:2]: page_q[5] <= q_q.cq_base_lo;
       RegCqBaseHi[4:2]: page_q[5] <= q_q.cq_base_hi;
@@ -136,6 +141,7 @@ module systole_regs
       RegCqTail[4:2]: page_q[5] <= hw_i.cq_tail;
       default: page_q[5] <= '0;
     endcase
+    hit_q[6] <= read_addr_i[11:5] == 7'd6;
     unique case (read_addr_i[4:2])
       RegTraceBaseLo[4:2]: page_q[6] <= q_q.trace_base_lo;
       RegTraceBaseHi[4:2]: page_q[6] <= q_q.trace_base_hi;
@@ -143,6 +149,7 @@ module systole_regs
       RegTraceCount[4:2]: page_q[6] <= hw_i.trace_count;
       default: page_q[6] <= '0;
     endcase
+    hit_q[7] <= read_addr_i[11:5] == 7'd8;
     unique case (read_addr_i[4:2])
       RegCycleLo[4:2]: page_q[7] <= hw_i.cycle_lo;
       RegCycleHi[4:2]: page_q[7] <= hw_i.cycle_hi;
@@ -151,6 +158,7 @@ module systole_regs
       RegLoadStall[4:2]: page_q[7] <= hw_i.load_stall;
       default: page_q[7] <= '0;
     endcase
+    hit_q[8] <= read_addr_i[11:5] == 7'd9;
     unique case (read_addr_i[4:2])
       RegGemmBusy[4:2]: page_q[8] <= hw_i.gemm_busy;
       RegGemmWait[4:2]: page_q[8] <= hw_i.gemm_wait;
@@ -160,6 +168,7 @@ module systole_regs
       RegVectorStall[4:2]: page_q[8] <= hw_i.vector_stall;
       default: page_q[8] <= '0;
     endcase
+    hit_q[9] <= read_addr_i[11:5] == 7'd10;
     unique case (read_addr_i[4:2])
       RegStoreBusy[4:2]: page_q[9] <= hw_i.store_busy;
       RegStoreWait[4:2]: page_q[9] <= hw_i.store_wait;
@@ -169,19 +178,8 @@ module systole_regs
   end
 
   always_comb begin
-    unique case (read_page_q)
-      7'd0: read_data_o = page_q[0];
-      7'd1: read_data_o = page_q[1];
-      7'd2: read_data_o = page_q[2];
-      7'd3: read_data_o = page_q[3];
-      7'd4: read_data_o = page_q[4];
-      7'd5: read_data_o = page_q[5];
-      7'd6: read_data_o = page_q[6];
-      7'd8: read_data_o = page_q[7];
-      7'd9: read_data_o = page_q[8];
-      7'd10: read_data_o = page_q[9];
-      default: read_data_o = '0;
-    endcase
+    read_data_o = '0;
+    for (int unsigned p = 0; p <= 9; p++) read_data_o = read_data_o | (page_q[p] & {32{hit_q[p]}});
   end
 
   assign q_o = q_q;

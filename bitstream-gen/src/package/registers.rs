@@ -112,13 +112,15 @@ pub fn module() -> String {
     out
 }
 
-/// Registers by eights: one of each eight in a first cycle, one of the eights in the second.
+/// Registers by eights: one of each eight in a first cycle, one of the eights in the second, which has bits to choose by.
 fn read_multiplexer() -> String {
     let readable = || REGISTERS.iter().filter(|r| r.access != Access::Command);
     let pages: BTreeSet<u32> = readable().map(|r| r.offset >> 5).collect();
-    let mut out = format!("  logic [{}:0][31:0] page_q;\n  logic [11:5] read_page_q;\n\n", pages.len() - 1);
-    out += "  always_ff @(posedge clk_i) begin\n    read_page_q <= read_addr_i[11:5];\n";
+    let last = pages.len() - 1;
+    let mut out = format!("  logic [{last}:0][31:0] page_q;\n  logic [{last}:0] hit_q;\n\n");
+    out += "  always_ff @(posedge clk_i) begin\n";
     for (index, page) in pages.iter().enumerate() {
+        let _ = writeln!(out, "    hit_q[{index}] <= read_addr_i[11:5] == 7'd{page};");
         out += "    unique case (read_addr_i[4:2])\n";
         for r in readable().filter(|r| r.offset >> 5 == *page) {
             let from = if STORED.contains(&r.access) { "q_q" } else { "hw_i" };
@@ -126,11 +128,11 @@ fn read_multiplexer() -> String {
         }
         let _ = writeln!(out, "      default: page_q[{index}] <= '0;\n    endcase");
     }
-    out += "  end\n\n  always_comb begin\n    unique case (read_page_q)\n";
-    for (index, page) in pages.iter().enumerate() {
-        let _ = writeln!(out, "      7'd{page}: read_data_o = page_q[{index}];");
-    }
-    out += "      default: read_data_o = '0;\n    endcase\n  end\n\n";
+    out += "  end\n\n  always_comb begin\n    read_data_o = '0;\n";
+    let _ = writeln!(
+        out,
+        "    for (int unsigned p = 0; p <= {last}; p++) read_data_o = read_data_o | (page_q[p] & {{32{{hit_q[p]}}}});\n  end\n"
+    );
     out
 }
 

@@ -35,7 +35,7 @@ enum Action {
         /// The accelerator's configuration: n8, n16 or n32
         #[arg(long, short, value_name = "NAME", value_parser = parse_config, default_value = "n8")]
         config: &'static HwConfig,
-        /// The part and board to build for
+        /// What to build for: ecp5-85k (ULX3S) or ecp5-5g-85k (ECPIX-5 85F)
         #[arg(long, short, value_name = "NAME", default_value = "ecp5-85k")]
         target: String,
         /// One JSON object instead of text

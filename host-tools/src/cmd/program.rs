@@ -19,12 +19,12 @@ use crate::verilated_args::VerilatedArgs;
 const EXAMPLES: &str = "\
 Examples:
   systole program n8-ecp5-85k --dry-run           judge it, and show the command
-  systole program n8-ecp5-85k                     load it with openFPGALoader (an ULX3S)
+  systole program n8-ecp5-85k                     load it with openFPGALoader
   systole program ./bundle --device uio:0         load it, then identify the board there and run the self-test
 
 Before: the bitstream's SHA-256, the part, the contract, the slack, and that the self-test is this program's. After, with
---device: the build that answers is the bundle's, and the self-test gives the simulator's bytes. The ULX3S is reached over
-a serial line, which is none of the driver's ways, so there nothing is checked afterwards.
+--device: the build that answers is the bundle's, and the self-test gives the simulator's bytes. ULX3S and ECPIX-5
+are reached over a serial line, which is none of the driver's ways: nothing is checked there afterwards.
 --json writes {\"bundle\", \"command\", \"loaded\", \"identified\", \"self_test\"}; the last two are null without --device.
 Exit code 2 when it must not or cannot be loaded, 1 when it was and the wrong thing answers.";
 
