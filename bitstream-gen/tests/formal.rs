@@ -74,7 +74,7 @@ const REGION_CHECK: Proof = Proof {
     faults: &[
         // The last row is forgotten.
         fault("core/systole_region_check.sv", "bits_q    <= rows_i - 16'd1;", "bits_q    <= rows_i - 16'd2;"),
-        fault("core/systole_region_check.sv", "|| region_end[64];", ";"),
+        fault("core/systole_region_check.sv", "|| wraps_q;", ";"),
         fault("core/systole_region_check.sv", "if (write_i && !region_i", "if (!region_i"),
     ],
 };

@@ -35,7 +35,7 @@ module systole_region_check
   logic [47:0] shifted_q;
   logic [48:0] row_q, row_end_q;
   logic [48:0] row_late_q;                 // the row that the comparisons are of
-  logic        malformed, malformed_q, beyond_q, row_beyond_q, start_beyond_q;
+  logic        wraps_q, malformed_q, beyond_q, row_beyond_q, start_beyond_q;
   logic [64:0] region_end;
 
   // Differences whose sign is the comparison: a carry chain is the shortest way there.
@@ -45,7 +45,6 @@ module systole_region_check
   assign row_end_over = 50'(region_i.size) - 50'(row_end_q);
 
   assign region_end = {1'b0, region_i.base} + 65'(region_i.size);
-  assign malformed  = region_i.base[4:0] != '0 || region_i.size[4:0] != '0 || region_end[64];
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) state_q <= StIdle;
@@ -79,7 +78,8 @@ module systole_region_check
       row_q     <= row_q + 49'(pitch_i);
       row_end_q <= row_end_q + 49'(pitch_i);
     end
-    malformed_q    <= malformed;
+    wraps_q        <= region_end[64];
+    malformed_q    <= region_i.base[4:0] != '0 || region_i.size[4:0] != '0 || wraps_q;
     beyond_q       <= end_over[49];
     row_late_q     <= row_q;
     row_beyond_q   <= row_end_over[49];
