@@ -122,7 +122,8 @@ module systole_load
   //////////////////////////////////////////////////////////////////////////////
 
   logic                        active_q, full_q, last_q, beat, word_end, row_end_q, gnt, out_last_q;
-  logic [2:0]                  beat_q, beat_max;
+  logic [7:0]                  turn_q;       // one-hot: the beat of the word whose turn it is
+  logic [2:0]                  beat_max;
   logic [7:0][8*BusBytes-1:0]  word_q;
   logic [16:0]                 left_q;       // beats of the row still to come
   logic [15:0]                 cols_q;       // columns of the row still to come
@@ -148,7 +149,7 @@ module systole_load
 
   assign push     = full_q && fifo_ready;
   assign beat     = active_q && beat_valid && (!full_q || fifo_ready);
-  assign word_end = row_end_q || beat_q == beat_max;
+  assign word_end = row_end_q || turn_q[beat_max];
   assign stall_o  = active_q && !beat;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -187,12 +188,14 @@ module systole_load
 
   // A beat's place is written until it comes, and is free unless a complete word waits.
   always_ff @(posedge clk_i) begin
-    if (!full_q || fifo_ready) word_q[beat_q] <= beat_data;
+    for (int unsigned i = 0; i < 8; i++) begin
+      if (turn_q[i] && (!full_q || fifo_ready)) word_q[i] <= beat_data;
+    end
   end
 
   always_ff @(posedge clk_i) begin
     if (check_ok_q) begin
-      beat_q       <= '0;
+      turn_q       <= 8'd1;
       left_q       <= row_beats_q;
       row_end_q    <= row_beats_q == 17'd1;
       cols_q       <= inst_i.cols;
@@ -201,7 +204,7 @@ module systole_load
       row_addr_q   <= inst_i.dst;
       row_offset_q <= inst_i.offset;
     end else if (beat) begin
-      beat_q         <= word_end ? '0 : beat_q + 3'd1;
+      turn_q         <= word_end ? 8'd1 : {turn_q[6:0], 1'b0};
       left_q         <= left_q - 17'd1;
       row_end_q      <= left_q == 17'd2;
       if (word_end) begin

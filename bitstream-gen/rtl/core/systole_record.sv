@@ -29,14 +29,16 @@ module systole_record
 );
 
   localparam int unsigned Beats = 32 / BusBytes;
+  localparam int unsigned LogBeats = (Beats > 1) ? $clog2(Beats) : 1;
 
   typedef enum logic [1:0] {StIdle, StRequest, StData, StResponse} state_e;
 
   state_e                           state_q;
-  logic [2:0]                       beat_q;
+  logic [2:0]                       beat_q, next;
   logic [Beats-1:0][8*BusBytes-1:0] beats;
 
   assign beats       = data_i;
+  assign next        = state_q == StData ? beat_q + 3'd1 : '0;
   assign req_valid_o = state_q == StRequest;
   assign req_addr_o  = addr_i;
   assign req_len_o   = 8'(Beats - 1);
@@ -45,31 +47,23 @@ module systole_record
   assign done_o      = state_q == StResponse && resp_i;
   assign error_o     = resp_error_i;
 
-  if (Beats == 1) begin : g_one
-    assign wdata_o = beats[0];
-  end else begin : g_many
-    assign wdata_o = beats[beat_q[$clog2(Beats)-1:0]];
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) state_q <= StIdle;
+    else begin
+      unique case (state_q)
+        StIdle:    if (valid_i) state_q <= StRequest;
+        StRequest: if (req_ready_i) state_q <= StData;
+        StData:    if (wready_i && beat_q == 3'(Beats - 1)) state_q <= StResponse;
+        default:   if (resp_i) state_q <= StIdle;
+      endcase
+    end
   end
 
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      state_q <= StIdle;
-      beat_q  <= '0;
-    end else begin
-      unique case (state_q)
-        StIdle: if (valid_i) state_q <= StRequest;
-        StRequest: begin
-          beat_q <= '0;
-          if (req_ready_i) state_q <= StData;
-        end
-        StData: begin
-          if (wready_i) begin
-            beat_q <= beat_q + 3'd1;
-            if (beat_q == 3'(Beats - 1)) state_q <= StResponse;
-          end
-        end
-        default: if (resp_i) state_q <= StIdle;
-      endcase
+  // A beat is chosen before the bus has it.
+  always_ff @(posedge clk_i) begin
+    if (state_q != StData || wready_i) begin
+      beat_q  <= next;
+      wdata_o <= beats[(Beats > 1) ? next[LogBeats-1:0] : '0];
     end
   end
 
