@@ -55,10 +55,10 @@ pub const ECP5_85K: Target = Target {
     constraints: include_str!("../../rtl/board/ulx3s/ulx3s.lpf"),
     cells: include_str!("../../rtl/board/ecp5/carry.v"),
     oscillator_mhz: 25,
-    clock_mhz: 65,
+    clock_mhz: 80,
     reference: 5,
-    feedback: 13,
-    divide: 10,
+    feedback: 16,
+    divide: 7,
     seed: 2,
 };
 
