@@ -247,7 +247,8 @@ module systole_gemm
     else side_valid_q <= {side_valid_q[SumDelay-2:0], a_gnt_i};
   end
 
-  // Nobody goes before GEMM at this port, and its data is a sum that settles in the request's cycle.
+  // Nobody goes before GEMM at this port, and its data is a sum that settles in the request's cycle. A row written while
+  // everything is cleared is nobody's.
   assign c_wreq_o  = side_valid_q[SumDelay-1];
   assign c_waddr_o = side_sum.addr;
   assign c_rreq_o  = side_valid_q[SideDelay-1] && side_read.accumulate;

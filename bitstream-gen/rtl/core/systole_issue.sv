@@ -68,8 +68,9 @@ module systole_issue
     logic [31:0]              start;   // low half
   } flight_t;
 
-  logic                        next_valid, next_take, push, head_valid_q, head_valid, empty_q, able_q, room, unused_wready;
-  logic                        busy_now_q, wait_now_q, stall_now_q, granted_q, flight_ready, traced_q, record_q, record_ready;
+  logic                        next_valid, next_take, push, head_valid_q, head_valid, empty_q, able_q, room;
+  logic                        busy_now_q, wait_now_q, stall_now_q, granted_q, flight_ready, traced_q, record_q;
+  logic                        record_ready, unused_wready;
   logic [InstructionBits-1:0]  next, head_q;
   logic [31:0]                 next_index, head_index_q;
   logic [$clog2(QueueDepth):0] unused_level, count_q;
@@ -163,8 +164,8 @@ module systole_issue
       record_q     <= 1'b0;
     end else begin
       // The grant comes late in its cycle and moves hundreds of registers: it gets one of its own first.
-      granted_q <= grant_i;
-      start_o   <= granted_q;
+      granted_q    <= grant_i;
+      start_o      <= granted_q;
       head_valid_q <= head_valid;
       // There is one, none was granted in the last two cycles, and its record will have a place.
       able_q <= head_valid && !grant_i && !granted_q && room;
@@ -215,7 +216,8 @@ module systole_issue
 
   // Only a running instruction ends, as the one that was announced, and what starts or is recorded has its place.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) done_i |-> busy_o && flight_q == flight);
-  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) grant_i |-> want_o && flight_ready && flights + records + ($clog2(Flights) + 1)'(record_q) < ($clog2(Flights) + 1)'(Flights));
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i)
+      grant_i |-> want_o && flight_ready && 32'(flights) + 32'(records) + 32'(record_q) < Flights);
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) record_q |-> record_ready);
 
 endmodule

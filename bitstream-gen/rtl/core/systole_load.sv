@@ -349,6 +349,7 @@ module systole_load
 
   // Beats come only for what was asked.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) full_q |-> active_q);
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) active_q |-> $onehot(turn_q));
   // A word of records finds the way free.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) full_q && to_param_q |-> fifo_ready);
   // There are never more addresses under way than words have room.

@@ -34,11 +34,11 @@ module systole_record
   typedef enum logic [1:0] {StIdle, StRequest, StData, StResponse} state_e;
 
   state_e                           state_q;
-  logic [2:0]                       beat_q, next;
+  logic [2:0]                       beat_q, next_beat;
   logic [Beats-1:0][8*BusBytes-1:0] beats;
 
   assign beats       = data_i;
-  assign next        = state_q == StData ? beat_q + 3'd1 : '0;
+  assign next_beat   = state_q == StData ? beat_q + 3'd1 : '0;
   assign req_valid_o = state_q == StRequest;
   assign req_addr_o  = addr_i;
   assign req_len_o   = 8'(Beats - 1);
@@ -62,8 +62,8 @@ module systole_record
   // A beat is chosen before the bus has it.
   always_ff @(posedge clk_i) begin
     if (state_q != StData || wready_i) begin
-      beat_q  <= next;
-      wdata_o <= beats[(Beats > 1) ? next[LogBeats-1:0] : '0];
+      beat_q  <= next_beat;
+      wdata_o <= beats[(Beats > 1) ? next_beat[LogBeats-1:0] : '0];
     end
   end
 

@@ -3,8 +3,8 @@
 // Checks the DRAM side of LOAD and STORE against the submission's region table before anything is issued.
 //
 // In this order: region malformed, region bounds (address: the first offending byte, row after row), region read-only.
-// About 22 cycles, more only when the bounds fail: long comparisons have a cycle of their own. start_i loads the access, which stays stable until done_o; fault_o is
-// CauseNone, or the cause, together with done_o.
+// About 20 cycles, more only when the bounds fail: long comparisons have a cycle of their own. start_i loads the access,
+// which stays stable until done_o; fault_o is CauseNone, or the cause, together with done_o.
 
 module systole_region_check
   import systole_pkg::*;

@@ -19,7 +19,7 @@ module systole_stop
   input  logic [3:0]       empty_i,
   input  logic [3:0]       busy_i,
   input  logic [3:0]       waiting_i,
-  input  logic             tracing_i,    // a unit has a record to write
+  input  logic             tracing_i,    // a unit has a record to write, or makes one
   input  logic             recording_i,  // one is being written
   input  logic [3:0][31:0] index_i,
   input  logic [3:0][31:0] next_index_i,

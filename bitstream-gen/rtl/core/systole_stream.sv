@@ -51,8 +51,8 @@ module systole_stream #(
   assign addr_o    = addr_q[Aw-1:0];
   assign idle_o    = !busy_q;
 
-  // A request goes through the arbitration of many: it comes from a register, which knows a cycle ahead that words are left
-  // and have room.
+  // A request goes through the arbitration of many: it comes from a register, which knows a cycle ahead that words are
+  // left and have room.
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       busy_q   <= 1'b0;

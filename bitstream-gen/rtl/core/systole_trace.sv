@@ -69,8 +69,8 @@ module systole_trace
     ready_o[pick] = valid_i != '0 && !busy_q;
   end
 
-  // Stamps are the low halves of what was the cycle less than 2^32 cycles ago: their upper half is that of now, or the one
-  // before.
+  // Stamps are the low halves of what was the cycle less than 2^32 cycles ago: their upper half is that of now, or the
+  // one before.
   logic [63:0] now_q;
   logic [31:0] before_q;
 

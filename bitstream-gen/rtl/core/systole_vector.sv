@@ -97,7 +97,7 @@ module systole_vector
   assign early = inst_map_t'(inst_i);
   assign words = 16'((17'(early.cols) + 17'(N - 1)) >> LaneBits);
 
-  // Stable long before the first word comes.
+  // Stable long before the first word comes; src_spad_q just in time for the first request.
   always_ff @(posedge clk_i) begin
     add_q       <= map.add;
     src_spad_q  <= map.src_spad;
@@ -529,6 +529,9 @@ module systole_vector
   // Credits keep room for every word; addends are there when their word wants them.
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) y_push |-> fifo_wready);
   assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) aux_pop |-> aux_valid);
-  assert property (@(posedge clk_i) disable iff (!rst_ni) credit_some_q == (credit_q != '0) && aux_some_q == (aux_here_q != '0));
+  assert property (@(posedge clk_i) disable iff (!rst_ni) credit_some_q == (credit_q != '0));
+  assert property (@(posedge clk_i) disable iff (!rst_ni) aux_some_q == (aux_here_q != '0));
+  // A request goes to the instruction's memory.
+  assert property (@(posedge clk_i) disable iff (!rst_ni || clr_i) src_req |-> src_spad_q == map.src_spad);
 
 endmodule

@@ -50,8 +50,8 @@ module systole_weights
   logic [RoomW-1:0]    room_q;     // words of the FIFO that are not promised
   logic                ready_q, step, last, last_k, last_n, ends, feed;
 
-  // limit_q follows n_q or k_q, whichever the rows run along. The request begins with registers: ready_q, a word is wanted
-  // and has room, and real_word_q, row_q < limit_q: every tile has a first row.
+  // limit_q follows n_q or k_q, whichever the rows run along. The request begins with registers: ready_q, a word is
+  // wanted and has room, and real_word_q, row_q < limit_q: every tile has a first row.
   assign step      = ready_q && (b_gnt_i || !real_word_q);
   assign last      = row_q == LaneBits'(N - 1);
   assign last_k    = k_q <= 16'(N);

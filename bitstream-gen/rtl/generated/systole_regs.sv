@@ -179,7 +179,9 @@ module systole_regs
 
   always_comb begin
     read_data_o = '0;
-    for (int unsigned p = 0; p <= 9; p++) read_data_o = read_data_o | (page_q[p] & {32{hit_q[p]}});
+    for (int unsigned p = 0; p <= 9; p++) begin
+      read_data_o = read_data_o | (page_q[p] & {32{hit_q[p]}});
+    end
   end
 
   assign q_o = q_q;

@@ -3,7 +3,8 @@
 // Block RAM with one write port and one read port on the same clock.
 //
 // Read data follows the address by one cycle. Reading the word that is written in the same cycle gives an undefined
-// value on some devices; nobody uses such a word. no_rw_check says so to Yosys, which would else build a bypass around the RAM.
+// value on some devices; nobody uses such a word. no_rw_check says so to Yosys, which would else build a bypass around
+// the RAM.
 
 module prim_ram_1r1w #(
   parameter int unsigned Width = 32,

@@ -119,8 +119,8 @@ impl Inputs {
     }
 }
 
-/// The accelerator, then what all boards share, what all with such parts share, and the board. A primitive of the part takes
-/// the place of the plain one with the same name.
+/// The accelerator, then what all boards share, what all with such parts share, and the board. A primitive of the part
+/// takes the place of the plain one with the same name.
 fn sources(config: &HwConfig, target: &Target) -> Vec<(String, String)> {
     let board = |path: &str| match path.strip_prefix("board/")?.split_once('/') {
         None => Some(0),

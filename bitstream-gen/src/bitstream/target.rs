@@ -62,7 +62,8 @@ pub const ECP5_85K: Target = Target {
     seed: 2,
 };
 
-/// LFE5UM5G-85F on an ECPIX-5: the same die in its fastest grade.
+/// LFE5UM5G-85F on an ECPIX-5: the same die in its fastest grade. openFPGALoader calls the board's third revision
+/// `ecpix5_r03`, for its other cable.
 pub const ECP5_5G_85K: Target = Target {
     name: "ecp5-5g-85k",
     part: "LFE5UM5G-85F",

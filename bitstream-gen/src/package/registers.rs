@@ -112,7 +112,7 @@ pub fn module() -> String {
     out
 }
 
-/// Registers by eights: one of each eight in a first cycle, one of the eights in the second, which has bits to choose by.
+/// Registers by eights: one of each eight in a first cycle, one of the eights in the second, by a bit for each.
 fn read_multiplexer() -> String {
     let readable = || REGISTERS.iter().filter(|r| r.access != Access::Command);
     let pages: BTreeSet<u32> = readable().map(|r| r.offset >> 5).collect();
@@ -129,10 +129,8 @@ fn read_multiplexer() -> String {
         let _ = writeln!(out, "      default: page_q[{index}] <= '0;\n    endcase");
     }
     out += "  end\n\n  always_comb begin\n    read_data_o = '0;\n";
-    let _ = writeln!(
-        out,
-        "    for (int unsigned p = 0; p <= {last}; p++) read_data_o = read_data_o | (page_q[p] & {{32{{hit_q[p]}}}});\n  end\n"
-    );
+    let _ = writeln!(out, "    for (int unsigned p = 0; p <= {last}; p++) begin");
+    out += "      read_data_o = read_data_o | (page_q[p] & {32{hit_q[p]}});\n    end\n  end\n\n";
     out
 }
 

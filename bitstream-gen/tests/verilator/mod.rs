@@ -56,9 +56,9 @@ pub fn build_with(top: &str, bench: &str, config: &HwConfig, blocks: Blocks) -> 
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let rtl = root.join("rtl");
     let variant = match blocks {
-        Blocks::Plain => "",
-        Blocks::Ecp5 => "_ecp5",
-        Blocks::Board => top,
+        Blocks::Plain => String::new(),
+        Blocks::Ecp5 => "_ecp5".to_owned(),
+        Blocks::Board => format!("_{top}"),
     };
     let objects = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{bench}_{}{variant}", config.name));
     let mut files = vec![

@@ -2,9 +2,9 @@
 //
 // The accelerator on an ECP5: serial host link, memory in block RAM.
 //
-// The board's oscillator feeds a PLL; everything runs on its one output. The host reaches registers and memory through a
-// serial line (systole_uart_bridge). The memory behind the AXI master is MemoryBytes of block RAM: enough for the self-test
-// and for small programs. The board's own memory has no controller here.
+// The board's oscillator feeds a PLL; everything runs on its one output. The host reaches registers and memory through
+// a serial line (systole_uart_bridge). The memory behind the AXI master is MemoryBytes of block RAM: enough for the
+// self-test and for small programs. The board's own memory has no controller here.
 
 module systole_ecp5
   import systole_cfg_pkg::*;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// The accelerator on an ECPIX-5 85F (LFE5UM5G-85F): the second channel of the USB adapter is its serial host link, the green
+// The accelerator on an ECPIX-5 85F (LFE5UM5G-85F): a channel of its USB adapter is the serial host link, the green
 // parts of the four LEDs tell its state.
 
 module ecpix5_top #(
   parameter logic [31:0] BuildId = 32'd1,
-  parameter int unsigned ClockDivide = 8,
-  parameter int unsigned ClockFeedback = 3,
+  parameter int unsigned ClockDivide = 6,
+  parameter int unsigned ClockFeedback = 1,
   parameter int unsigned ClockReference = 1,
-  parameter int unsigned ClockHz = 75_000_000
+  parameter int unsigned ClockHz = 100_000_000
 ) (
   input  logic       clk_100mhz,
   input  logic       uart_rxd,      // from the host
