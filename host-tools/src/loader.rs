@@ -39,6 +39,13 @@ enum Step {
     Loader { program: PathBuf, board: String, bitstream: PathBuf },
 }
 
+/// What openFPGALoader may call a board: letters, digits, `-` and `_`, and no option of its own.
+pub fn parse_board(name: &str) -> Result<String, String> {
+    let good = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    good.then(|| name.to_owned()).ok_or_else(|| "a board's name has letters, digits, - and _".to_owned())
+}
+
 /// openFPGALoader, where the search path has it.
 pub fn find(kernel: &Kernel) -> Option<PathBuf> {
     kernel.programs.iter().map(|directory| directory.join("openFPGALoader")).find(|path| path.is_file())
@@ -54,13 +61,17 @@ pub fn managers(kernel: &Kernel) -> Vec<String> {
 
 impl Plan {
     /// Finds the way to load a bundle, and what it takes.
-    pub fn new(kernel: &Kernel, bundle: &Bundle, via: Option<Via>) -> anyhow::Result<Self> {
+    /// `board` is what openFPGALoader calls it, if that is not what the bundle does.
+    pub fn new(kernel: &Kernel, bundle: &Bundle, via: Option<Via>, board: Option<&str>) -> anyhow::Result<Self> {
         let manager = managers(kernel).into_iter().next();
         // An ECP5 is configured over JTAG; what the kernel manages is the part it runs on.
         let jtag = bundle.manifest.device.starts_with("LFE5");
         let bitstream = bundle.bitstream();
         let step = match via.unwrap_or(if jtag { Via::Openfpgaloader } else { Via::FpgaManager }) {
             Via::FpgaManager => {
+                if board.is_some() {
+                    bail!("--board is for openFPGALoader, and this bundle goes through the kernel's fpga_manager");
+                }
                 if jtag {
                     bail!(
                         "{} is for {}, which is no part that a kernel's fpga_manager configures; use --via openfpgaloader",
@@ -82,10 +93,9 @@ impl Plan {
                 let Some(program) = find(kernel) else {
                     bail!("openFPGALoader was not found on the search path; install it: {INSTALL}");
                 };
-                let board = bundle.manifest.board.to_lowercase();
-                if board.is_empty() || !board.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
-                    bail!("{} names no board; build it again", bundle.directory.display());
-                }
+                let own = bundle.manifest.board.to_lowercase();
+                let board = parse_board(board.unwrap_or(&own))
+                    .map_err(|_| anyhow!("{} names no board; build it again", bundle.directory.display()))?;
                 Step::Loader { program, board, bitstream }
             }
         };
@@ -200,13 +210,13 @@ mod tests {
     fn the_kernels_manager_gets_the_name_of_a_copy() {
         let root = tempfile::tempdir().unwrap();
         let (kernel, bundle) = (Kernel::under(root.path()), zynq(root.path()));
-        let refused = Plan::new(&kernel, &bundle, None).err().unwrap().to_string();
+        let refused = Plan::new(&kernel, &bundle, None, None).err().unwrap().to_string();
         assert!(refused.starts_with("this kernel has no fpga_manager; "), "{refused}");
 
         let manager = root.path().join("sys/class/fpga_manager/fpga0");
         std::fs::create_dir_all(&manager).unwrap();
         std::fs::write(manager.join("state"), "write init error\n").unwrap();
-        let plan = Plan::new(&kernel, &bundle, None).unwrap();
+        let plan = Plan::new(&kernel, &bundle, None, None).unwrap();
         let failed = plan.execute().unwrap_err().to_string();
         assert_eq!(failed, "the FPGA manager is in state `write init error` and not operating; see `dmesg`");
         std::fs::write(manager.join("state"), "operating\n").unwrap();

@@ -73,6 +73,23 @@ fn it_is_judged_and_loaded_with_openfpgaloader() {
 }
 
 #[test]
+fn a_board_of_another_revision_is_named_by_the_user() {
+    let root = machine(|m| m["board"] = "ECPIX5".into());
+    loader(root.path(), "exit 0");
+    let command = |arguments: &[&str]| {
+        let text = on(root.path(), &[&["--dry-run"], arguments].concat()).ok();
+        text.lines().nth(1).unwrap().split(' ').take(3).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(command(&[]), "DIR/usr/bin/openFPGALoader --board ecpix5");
+    assert_eq!(command(&["--board", "ecpix5_r03"]), "DIR/usr/bin/openFPGALoader --board ecpix5_r03");
+    let refused = on(root.path(), &["--board", "a b"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("letters, digits, - and _"), "{refused:?}");
+    let refused = on(root.path(), &["--via", "fpga-manager", "--board", "ecpix5_r03"]).refused();
+    assert!(refused.starts_with("--board is for openFPGALoader"), "{refused}");
+}
+
+#[test]
 fn a_loader_that_fails_or_is_missing_says_so() {
     let root = machine(|_| ());
     assert_eq!(

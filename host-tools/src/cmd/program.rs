@@ -11,7 +11,7 @@ use systole_isa::HwConfig;
 use crate::device::{self, DeviceSpec, kernel};
 use crate::failure::{self, CHECK_FAILED};
 use crate::identity::Identity;
-use crate::loader::{Plan, Via};
+use crate::loader::{self, Plan, Via};
 use crate::logging;
 use crate::output::{Output, plain};
 use crate::verilated_args::VerilatedArgs;
@@ -38,6 +38,9 @@ pub struct Args {
     /// How to load it; otherwise as its part is loaded
     #[arg(long, value_enum, value_name = "WAY")]
     via: Option<Via>,
+    /// openFPGALoader's name of the board, if not the bundle's: ecpix5_r03 for an ECPIX-5 of the third revision
+    #[arg(long, value_name = "NAME", value_parser = loader::parse_board)]
+    board: Option<String>,
     /// Where the board answers once it is loaded
     #[arg(long, short, value_name = "DEVICE", help = device::HELP)]
     device: Option<DeviceSpec>,
@@ -55,7 +58,7 @@ impl Args {
         logging::install(None)?;
         let bundle = bitstream::verify(&self.bundle)?;
         check_self_test(&bundle)?;
-        let plan = Plan::new(&kernel(), &bundle, self.via)?;
+        let plan = Plan::new(&kernel(), &bundle, self.via, self.board.as_deref())?;
         let mut out = Output::new();
         let started = Instant::now();
         if !self.dry_run {
