@@ -45,9 +45,10 @@ impl Position {
             Some(u64::from((value + size - self.register(offset)) % size))
         };
         if offset == register::SQ_TAIL.offset {
-            self.submitted += steps(self.slots(register::SQ_SIZE.offset)).unwrap_or(0);
+            // A file may begin anywhere; slots and phases are the counts modulo powers of two, so that these may wrap.
+            self.submitted = self.submitted.wrapping_add(steps(self.slots(register::SQ_SIZE.offset)).unwrap_or(0));
         } else if offset == register::CQ_HEAD.offset {
-            self.completed += steps(self.slots(register::CQ_SIZE.offset)).unwrap_or(0);
+            self.completed = self.completed.wrapping_add(steps(self.slots(register::CQ_SIZE.offset)).unwrap_or(0));
         }
         self.registers.insert(offset, value);
     }
@@ -85,5 +86,22 @@ impl Position {
     /// CONFIG_ID, if the host has read it.
     pub fn config_id(&self) -> Option<u32> {
         self.registers.get(&register::CONFIG_ID.offset).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_a_file_may_begin_at_their_end() {
+        let mut position = Position { submitted: u64::MAX, completed: u64::MAX, ..Position::default() };
+        for (register, value) in
+            [(register::SQ_SIZE, 8), (register::CQ_SIZE, 8), (register::SQ_TAIL, 2), (register::CQ_HEAD, 2)]
+        {
+            position.apply(&Action::Write { offset: register.offset, value });
+        }
+        assert_eq!((position.submitted, position.completed), (1, 1));
+        assert_eq!(position.next_completion(), Some((1, 1)));
     }
 }
