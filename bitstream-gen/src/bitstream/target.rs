@@ -55,10 +55,10 @@ pub const ECP5_85K: Target = Target {
     constraints: include_str!("../../rtl/board/ulx3s/ulx3s.lpf"),
     cells: include_str!("../../rtl/board/ecp5/carry.v"),
     oscillator_mhz: 25,
-    clock_mhz: 75,
-    reference: 1,
-    feedback: 3,
-    divide: 8,
+    clock_mhz: 70,
+    reference: 5,
+    feedback: 14,
+    divide: 10,
     seed: 2,
 };
 
