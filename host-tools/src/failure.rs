@@ -9,8 +9,8 @@ use crate::output::plain;
 
 /// A check that was asked for did not pass.
 pub const CHECK_FAILED: u8 = 1;
-/// The command could not do what it was asked for.
-const REFUSED: u8 = 2;
+/// The command could not do what it was asked for, or not for every text.
+pub const REFUSED: u8 = 2;
 /// A defect of ours; the code that Rust programs end with.
 const PANICKED: u8 = 101;
 

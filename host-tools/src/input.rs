@@ -1,38 +1,272 @@
-//! Reading texts: from `--text`, from a file or standard input, as plain lines or JSON Lines.
+//! Texts from `--text`, from a file or from standard input, one a line: plain, or JSON Lines with a `text` each.
+//!
+//! 1. [`Lines`] makes a text, or a refusal, of every line; none is left out.
+//! 2. [`open`] finds the file; [`ahead`] reads it in a thread of its own, a bounded number of lines ahead.
+//! 3. [`foreign`] knows files that are no lines of text, and what makes lines of them.
 
-use std::io::Read;
+mod foreign;
+mod json;
+
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use anyhow::{anyhow, bail};
-use serde::Deserialize;
+use clap::ValueEnum;
 
-/// A text and where it came from, for messages.
+pub use json::Keys;
+
+/// Most bytes of a line. Far more than any model reads of a text; bounds the memory that a file without line breaks takes.
+const LONGEST_LINE: usize = 16 << 20;
+/// Lines that are read ahead of the one that is treated.
+const AHEAD: usize = 64;
+
+/// How the lines of a file are to be understood.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// JSON Lines if the first line that is not blank begins with `{`, else plain lines
+    #[default]
+    Auto,
+    /// Each line is a text, whatever it looks like
+    Lines,
+    /// Each line is a JSON object with a string `text`
+    Jsonl,
+}
+
+/// Where a text came from; shown, it begins messages about the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The n-th `--text`, from 1.
+    Argument(usize),
+    /// A line of a file, from 1.
+    Line {
+        /// The file's name.
+        source: Arc<str>,
+        /// The line's number.
+        number: u64,
+    },
+}
+
+impl Origin {
+    /// The line's number, from 1.
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Self::Argument(_) => None,
+            Self::Line { number, .. } => Some(*number),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument(number) => write!(f, "--text {number}"),
+            Self::Line { source, number } => write!(f, "{source}, line {number}"),
+        }
+    }
+}
+
+/// A text.
+#[derive(Clone, Debug)]
 pub struct Text {
+    /// Where it came from.
+    pub origin: Origin,
     /// The text.
     pub text: String,
-    /// `--text 2`, or `texts.jsonl, line 7`.
-    pub origin: String,
+    /// What else its JSON object holds.
+    pub keys: Keys,
 }
 
-#[derive(Deserialize)]
-struct JsonLine {
-    text: String,
+/// A line without a text.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Where it stands.
+    pub origin: Origin,
+    /// What is wrong with it, and what to do.
+    pub reason: String,
 }
 
-/// Reads a file, or standard input for `-`.
-///
-/// If the first line that is not blank begins with `{`, every such line is a JSON object with a string `text`; else every
-/// such line is a text. A byte order mark and carriage returns are left out.
-pub fn read(source: &str) -> anyhow::Result<Vec<Text>> {
-    let (name, bytes) = if source == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes).map_err(|e| anyhow!("cannot read standard input: {e}"))?;
-        ("standard input".to_owned(), bytes)
-    } else {
-        (source.to_owned(), slurp(Path::new(source))?)
+/// What a line holds.
+pub type Line = Result<Text, Refusal>;
+
+/// The lines of a file, in order. An error is one of the whole file, and the last item.
+pub struct Lines<R> {
+    reader: R,
+    source: Arc<str>,
+    format: Format,
+    /// Lines read so far.
+    number: u64,
+    /// Blank lines at the start that wait for the format to be known, and the line that decided it.
+    blank: std::ops::Range<u64>,
+    held: Option<Raw>,
+    ended: bool,
+}
+
+/// A line's bytes.
+enum Raw {
+    Whole(Vec<u8>),
+    /// Longer than [`LONGEST_LINE`].
+    TooLong,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// The lines of what is called `source`.
+    pub fn new(reader: R, source: &str, format: Format) -> Self {
+        Self { reader, source: source.into(), format, number: 0, blank: 0..0, held: None, ended: false }
+    }
+
+    /// Reads until the format is known.
+    ///
+    /// # Errors
+    /// The file cannot be read, has no line, or is no file of lines.
+    fn start(&mut self) -> anyhow::Result<()> {
+        let mut blank = 0;
+        let decisive = loop {
+            match self.raw()? {
+                Some(Raw::Whole(line)) if line.trim_ascii().is_empty() => blank += 1,
+                decisive => break decisive,
+            }
+        };
+        if blank == 0 && decisive.is_none() {
+            bail!("{} has no text; write one a line, plain or as {{\"text\": \"...\"}}", self.source);
+        }
+        if self.format == Format::Auto {
+            let first = match &decisive {
+                Some(Raw::Whole(line)) => line.trim_ascii_start(),
+                _ => &[],
+            };
+            if let Some(remedy) = foreign::remedy(&self.source, first) {
+                bail!("{remedy}");
+            }
+            self.format = if first.starts_with(b"{") { Format::Jsonl } else { Format::Lines };
+        }
+        self.blank = 0..blank;
+        self.held = decisive;
+        Ok(())
+    }
+
+    /// The next line without its end.
+    fn raw(&mut self) -> anyhow::Result<Option<Raw>> {
+        let cannot_read = |e| anyhow!("cannot read {}: {e}; check that the path is right and readable", self.source);
+        let mut line = Vec::new();
+        let limited = self.reader.by_ref().take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut line);
+        if limited.map_err(cannot_read)? == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        } else if line.len() > LONGEST_LINE {
+            self.reader.skip_until(b'\n').map_err(cannot_read)?;
+            return Ok(Some(Raw::TooLong));
+        }
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        if self.number == 1 && line.starts_with(b"\xef\xbb\xbf") {
+            line.drain(..3);
+        }
+        Ok(Some(Raw::Whole(line)))
+    }
+
+    fn parse(&self, raw: Raw, number: u64) -> Line {
+        let origin = Origin::Line { source: self.source.clone(), number };
+        let refusal = |reason| Refusal { origin: origin.clone(), reason };
+        let Raw::Whole(line) = raw else {
+            return Err(refusal(format!("the line is longer than {LONGEST_LINE} bytes; cut it")));
+        };
+        let line = String::from_utf8(line).map_err(|e| {
+            let at = e.utf8_error().valid_up_to() + 1;
+            refusal(format!("byte {at} is not UTF-8; convert the file, say with iconv"))
+        })?;
+        let (text, keys) = match self.format {
+            Format::Jsonl => json::object(&line).map_err(refusal)?,
+            Format::Auto | Format::Lines => (line, Keys::new()),
+        };
+        Ok(Text { origin, text, keys })
+    }
+
+    fn advance(&mut self) -> anyhow::Result<Option<Line>> {
+        if self.number == 0 {
+            self.start()?;
+        }
+        if let Some(index) = self.blank.next() {
+            return Ok(Some(self.parse(Raw::Whole(Vec::new()), index + 1)));
+        }
+        let raw = match self.held.take() {
+            Some(raw) => Some(raw),
+            None => self.raw()?,
+        };
+        Ok(raw.map(|raw| self.parse(raw, self.number)))
+    }
+}
+
+impl<R: BufRead> Iterator for Lines<R> {
+    type Item = anyhow::Result<Line>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let item = self.advance().transpose();
+        self.ended = !matches!(item, Some(Ok(_)));
+        item
+    }
+}
+
+/// The lines of a file, or of standard input for `-`. Whether a regular file can be used is found out now, before anything
+/// is computed; other sources may have nothing to say yet.
+pub fn open(source: &str, format: Format) -> anyhow::Result<Lines<BufReader<Box<dyn Read + Send>>>> {
+    if source == "-" {
+        return Ok(Lines::new(BufReader::new(Box::new(std::io::stdin())), "standard input", format));
+    }
+    let cannot_read = |e| anyhow!("cannot read {source}: {e}; check that the path is right and readable");
+    let file = File::open(source).map_err(cannot_read)?;
+    let kind = file.metadata().map_err(cannot_read)?;
+    let mut lines = Lines::<BufReader<Box<dyn Read + Send>>>::new(BufReader::new(Box::new(file)), source, format);
+    if kind.is_file() || kind.is_dir() {
+        lines.start()?;
+    }
+    Ok(lines)
+}
+
+/// Reads lines in a thread of its own, so that a slow source does not hold up what is there already. The thread ends with
+/// the source, or with the process.
+pub fn ahead(
+    lines: impl Iterator<Item = anyhow::Result<Line>> + Send + 'static,
+) -> anyhow::Result<Receiver<anyhow::Result<Line>>> {
+    let (sender, receiver) = sync_channel(AHEAD);
+    let read = move || {
+        for line in lines {
+            // Nobody takes more when the run has ended.
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
     };
-    parse(&name, &bytes)
+    std::thread::Builder::new().name("input".into()).spawn(read).map_err(|e| anyhow!("cannot start a thread: {e}"))?;
+    Ok(receiver)
+}
+
+/// All texts of a file whose lines need no places, such as calibration's: blank lines are left out, and a line without a
+/// text is an error.
+pub fn read(source: &str) -> anyhow::Result<Vec<String>> {
+    let mut texts = Vec::new();
+    for line in open(source, Format::Auto)? {
+        match line? {
+            Ok(text) if text.text.trim().is_empty() => {}
+            Ok(text) => texts.push(text.text),
+            Err(Refusal { reason, .. }) if reason == json::BLANK => {}
+            Err(Refusal { origin, reason }) => bail!("{origin}: {reason}"),
+        }
+    }
+    if texts.is_empty() {
+        bail!("{source} has no text; write one a line, plain or as {{\"text\": \"...\"}}");
+    }
+    Ok(texts)
 }
 
 /// Reads a whole file.
@@ -41,80 +275,6 @@ pub fn slurp(path: &Path) -> anyhow::Result<Vec<u8>> {
         .map_err(|e| anyhow!("cannot read {}: {e}; check that the path is right and readable", path.display()))
 }
 
-fn parse(name: &str, bytes: &[u8]) -> anyhow::Result<Vec<Text>> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut texts = Vec::new();
-    let mut json = None;
-    for (index, line) in bytes.split(|&b| b == b'\n').enumerate() {
-        let number = index + 1;
-        let line = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).map_err(|e| {
-            anyhow!(
-                "{name}, line {number}: byte {} is not UTF-8; convert the file, say with iconv",
-                e.valid_up_to() + 1
-            )
-        })?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let text = if *json.get_or_insert_with(|| line.trim_start().starts_with('{')) {
-            let parsed: Result<JsonLine, _> = serde_json::from_str(line);
-            parsed.map_err(|e| not_json(name, number, &e))?.text
-        } else {
-            line.to_owned()
-        };
-        texts.push(Text { text, origin: format!("{name}, line {number}") });
-    }
-    if texts.is_empty() {
-        bail!("{name} has no text; write one a line, plain or as {{\"text\": \"...\"}}");
-    }
-    Ok(texts)
-}
-
-fn not_json(name: &str, line: usize, error: &serde_json::Error) -> anyhow::Error {
-    // serde_json counts lines from the start of what it was given, which is always this one line.
-    let reason = error.to_string();
-    let reason = reason.split(" at line ").next().unwrap_or_default();
-    let column = error.column();
-    anyhow!("{name}, line {line}, column {column}: {reason}; each line must be an object such as {{\"text\": \"...\"}}")
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn texts(bytes: &[u8]) -> Result<Vec<String>, String> {
-        let texts = parse("in", bytes).map_err(|e| e.to_string())?;
-        Ok(texts.into_iter().map(|t| t.text).collect())
-    }
-
-    #[test]
-    fn plain_lines() {
-        assert_eq!(texts(b"\xef\xbb\xbfone\r\n\n  two \nthree").unwrap(), ["one", "  two ", "three"]);
-        assert_eq!(texts(b"one\n{\"text\": \"two\"}\n").unwrap(), ["one", "{\"text\": \"two\"}"]);
-    }
-
-    #[test]
-    fn json_lines() {
-        let two = b"\n{\"text\": \"one\", \"id\": 7}\n  {\"id\": 8, \"text\": \"t\\nwo\"}\n";
-        assert_eq!(texts(two).unwrap(), ["one", "t\nwo"]);
-        assert_eq!(parse("in", two).unwrap()[1].origin, "in, line 3");
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_with_the_line() {
-        let example = "each line must be an object such as {\"text\": \"...\"}";
-        for (bytes, expected) in [
-            (&b"{\"text\": \"one\"}\n{\"text\": \n"[..], "line 2, column 9: EOF while parsing a value"),
-            (b"{\"text\": \"one\"}\ntwo\n", "line 2, column 2: expected ident"),
-            (b"{\"txt\": \"one\"}", "line 1, column 14: missing field `text`"),
-            (b"{\"text\": 3}", "line 1, column 10: invalid type: integer `3`, expected a string"),
-        ] {
-            assert_eq!(texts(bytes).unwrap_err(), format!("in, {expected}; {example}"));
-        }
-        assert_eq!(
-            texts(b"one\nt\xffo\n").unwrap_err(),
-            "in, line 2: byte 2 is not UTF-8; convert the file, say with iconv"
-        );
-        assert_eq!(texts(b" \n\n").unwrap_err(), "in has no text; write one a line, plain or as {\"text\": \"...\"}");
-    }
-}
+#[path = "input/tests.rs"]
+mod tests;

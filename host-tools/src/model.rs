@@ -110,7 +110,7 @@ impl QuantizeArgs {
     /// Quantizes as the options say.
     pub fn quantize(&self, checkpoint: &Checkpoint) -> anyhow::Result<QuantizedModel> {
         let texts = match &self.calibration {
-            Some(path) => input::read(&path.to_string_lossy())?.into_iter().map(|t| t.text).collect(),
+            Some(path) => input::read(&path.to_string_lossy())?,
             None => default_calibration(),
         };
         Ok(QuantizedModel::quantize(checkpoint, &texts, self.scales.unwrap_or(ScalesArg::Static).into())?)

@@ -51,7 +51,7 @@ fn json_is_one_object_a_text_in_order() {
 fn plain_lines_json_lines_and_arguments_give_the_same() {
     let arguments = systole(["run", "--json", "--text", "one cat", "--text", "two dogs and a bird"]).ok();
     assert_eq!(with_input(["run", "--json", "--input", "-"], b"one cat\r\ntwo dogs and a bird").ok(), arguments);
-    let json = b"{\"text\": \"one cat\"}\n\n{\"id\": 1, \"text\": \"two dogs and a bird\"}\n";
+    let json = b"{\"text\": \"one cat\"}\r\n  { \"text\": \"two dogs and a bird\"}\n";
     assert_eq!(with_input(["run", "--json", "--input", "-"], json).ok(), arguments);
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("texts.jsonl");

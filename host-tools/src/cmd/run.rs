@@ -5,28 +5,33 @@ use std::io::BufWriter;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 use clap::ValueEnum;
 use systole_driver::Device;
 use systole_runtime::Session;
-use systole_runtime::checkpoint::{CheckpointError, Encoding};
 use systole_runtime::crosscheck::CrossCheck;
 use systole_runtime::quantize::QuantizedModel;
 use systole_sim::faults::{FaultPlan, Faulty};
 
 use crate::device::{self, DeviceSpec, simulator};
-use crate::failure::{self, CHECK_FAILED};
+use crate::failure::{self, CHECK_FAILED, REFUSED};
 use crate::flight::Flight;
-use crate::input::{self, Text};
+use crate::input::{self, Format};
 use crate::logging;
 use crate::model::{Loaded, ModelArgs};
 use crate::output::check_writable;
 use crate::timeline::Timeline;
 use crate::verilated_args::VerilatedArgs;
-use passage::{Passage, Runner};
+use pipeline::Pipeline;
+use runner::Runner;
+use source::Source;
+use writer::{JsonLines, Tables, Writer};
 
 pub mod check;
-mod passage;
+mod pipeline;
+mod runner;
+mod source;
+pub mod writer;
 
 /// What the demonstration embeds: four subjects, two sentences each, so that the matrix has something to show.
 const DEMO: [&str; 8] = [
@@ -53,8 +58,11 @@ Examples:
   systole run --device uio:0 --check sim       board and simulator side by side, to the bit
   systole run --device auto --record run.rec   on a board if there is one; then `systole replay run.rec`
 
---input reads plain lines, or, if the first line begins with `{`, JSON Lines with a `text` each.
---json writes one object a text: {\"text\": ..., \"tokens\": ..., \"embedding\": [...]}.";
+--input reads plain lines, or, if the first line begins with `{`, JSON Lines with a `text` each. An empty plain line is an
+empty text. With --input - results come while the input goes on.
+--json writes one object a line, in order: {\"text\": ..., \"tokens\": ..., \"embedding\": [...]}, with the other keys of a
+JSON line. A line that is refused (too long, not UTF-8, no text) has {\"line\": ..., \"error\": {\"message\": ...}} in its
+place; the others are embedded all the same, and the exit code is 2.";
 
 /// Embed texts on a device; without texts, a demonstration
 #[derive(clap::Args)]
@@ -73,6 +81,10 @@ pub struct Args {
     /// Texts from a file, or from standard input with -
     #[arg(long, short, value_name = "FILE")]
     input: Option<String>,
+
+    /// How the lines of the input are to be understood
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", requires = "input")]
+    input_format: Format,
 
     /// What to do with the texts
     #[arg(long, value_enum, default_value_t = Task::Embed)]
@@ -150,14 +162,13 @@ impl Args {
         let timeline = self.trace.as_ref().map(|_| Timeline::new());
         logging::install(timeline.clone())?;
         // Files come first: a mistyped name should not cost a quantization.
-        let texts = self.texts()?;
+        let mut source = self.source()?;
         self.rtl.check(&self.device)?;
         self.record.as_deref().map(check_writable).transpose()?;
         let trace_file = self.trace.as_ref().map(create).transpose()?;
         let loaded = self.model.load()?;
         let fp32 = self.check.contains(&Reference::Fp32);
         let reference = fp32.then(|| check::Fp32::new(&loaded, self.reference.as_deref())).transpose()?;
-        let encodings = self.encode(&loaded, &texts)?;
 
         let Loaded { name, model, .. } = loaded;
         let opened = self.device.open(&self.rtl)?;
@@ -168,9 +179,10 @@ impl Args {
             None => opened.device,
         };
         let (device, flight) = Flight::begin(device, &spec, self.record.clone());
+        let mut writer = self.writer();
         let finished = self
             .runner(model, device)
-            .and_then(|runner| Passage::new(&self, &spec, runner, reference).run(&name, &texts, &encodings));
+            .and_then(|runner| Pipeline::new(&self, &spec, runner, reference).run(&name, &mut source, &mut *writer));
         let differs = |e: &anyhow::Error| matches!(e.downcast_ref(), Some(systole_runtime::Error::Differs { .. }));
         let finished = match flight.end(finished) {
             Err(error) if differs(&error) => {
@@ -186,13 +198,18 @@ impl Args {
                 .write(BufWriter::new(file), &spec.to_string())
                 .map_err(|e| anyhow!("cannot write {}: {e}; check the disk", path.display()))?;
         }
-        match finished.verdict.filter(|v| v.failed > 0) {
-            None => Ok(ExitCode::SUCCESS),
-            Some(verdict) => {
-                failure::complain(&verdict.to_string());
-                Ok(ExitCode::from(CHECK_FAILED))
-            }
+        let failed = finished.verdict.filter(|v| v.failed > 0);
+        if let Some(verdict) = &failed {
+            failure::complain(&verdict.to_string());
         }
+        if finished.refused > 0 {
+            if self.json {
+                let (refused, texts) = (finished.refused, finished.texts);
+                failure::complain(&format!("{refused} of {texts} texts were refused; each says why in its place"));
+            }
+            return Ok(ExitCode::from(REFUSED));
+        }
+        Ok(if failed.is_some() { ExitCode::from(CHECK_FAILED) } else { ExitCode::SUCCESS })
     }
 
     /// The session, with what stands in for its device and what it is compared with.
@@ -210,35 +227,18 @@ impl Args {
         })
     }
 
-    fn texts(&self) -> anyhow::Result<Vec<Text>> {
-        let given = self.text.iter().enumerate();
-        let given = given.map(|(i, text)| Text { text: text.clone(), origin: format!("--text {}", i + 1) });
-        let mut texts: Vec<Text> = given.collect();
-        if let Some(source) = &self.input {
-            texts.extend(input::read(source)?);
-        }
-        if texts.is_empty() {
-            texts.extend(DEMO.map(|text| Text { text: text.into(), origin: "demonstration".into() }));
-        }
-        Ok(texts)
+    fn source(&self) -> anyhow::Result<Source> {
+        let given = if self.is_demo() { DEMO.map(String::from).to_vec() } else { self.text.clone() };
+        let input = self.input.as_ref().map(|source| input::ahead(input::open(source, self.input_format)?));
+        Ok(Source::new(given, input.transpose()?))
+    }
+
+    fn writer(&self) -> Box<dyn Writer> {
+        if self.json { Box::new(JsonLines::new()) } else { Box::new(Tables::new(self.is_demo())) }
     }
 
     fn is_demo(&self) -> bool {
         self.text.is_empty() && self.input.is_none()
-    }
-
-    fn encode(&self, loaded: &Loaded, texts: &[Text]) -> anyhow::Result<Vec<Encoding>> {
-        let encode = |Text { text, origin }: &Text| match loaded.model.encode(text, self.truncate) {
-            Ok(encoding) => Ok(encoding),
-            Err(CheckpointError::TextTooLong { tokens, max }) => {
-                bail!("{origin}: the text has {tokens} tokens, the model takes {max}; cut it with --truncate {max}")
-            }
-            // The fault of --truncate, not of this text.
-            Err(error @ CheckpointError::TruncationLength { .. }) => Err(error.into()),
-            Err(error) => bail!("{origin}: {error}"),
-        };
-        let _span = tracing::info_span!("tokenize", texts = texts.len()).entered();
-        texts.iter().map(encode).collect()
     }
 }
 

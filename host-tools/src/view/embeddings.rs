@@ -3,9 +3,8 @@
 use std::io::Result;
 use std::time::Duration;
 
-use systole_runtime::Report;
-
 use crate::cmd::run::check::Verdict;
+use crate::cmd::run::writer::{Answer, Entry};
 use crate::output::Output;
 use crate::view::similarity::{matrix, pairs};
 use crate::view::table::table;
@@ -23,18 +22,6 @@ const NEAREST: usize = 4;
 /// Elements of an embedding that are shown.
 const DIMENSIONS: usize = 4;
 
-/// A text and its result.
-pub struct Row {
-    /// The text.
-    pub text: String,
-    /// Its length in tokens.
-    pub tokens: usize,
-    /// Its vector.
-    pub embedding: Vec<f32>,
-    /// Cosine to the reference, if that was asked for.
-    pub cosine: Option<f64>,
-}
-
 /// What a run was and took.
 pub struct Summary {
     /// The executor.
@@ -42,57 +29,112 @@ pub struct Summary {
     /// The model, described.
     pub model: String,
     /// The session's counts.
-    pub report: Report,
+    pub report: systole_runtime::Report,
     /// Time in the session: compiling, running and reading back.
     pub elapsed: Duration,
 }
 
-/// Writes the whole report, with the verdict of a check if there was one.
-pub fn show(out: &mut Output, rows: &[Row], summary: &Summary, check: Option<&Verdict>, demo: bool) -> Result<()> {
-    out.line(format_args!("{}  {}\n", heading("systole"), summary.model))?;
-    texts(out, rows, check.is_some())?;
-    if let Some(verdict) = check {
-        checked(out, verdict)?;
-    }
-    if rows.len() > 1 {
-        let vectors: Vec<Vec<f32>> = rows.iter().take(COMPARED).map(|r| r.embedding.clone()).collect();
-        similarities(out, rows, &vectors)?;
-    }
-    totals(out, summary)?;
-    if demo {
-        let hint =
-            "these were examples; yours: systole run --text \"...\" --text \"...\", and systole run --help for more";
-        out.line(dim(hint))?;
-    }
-    Ok(())
+/// What is shown of the texts; memory does not grow with their number.
+#[derive(Default)]
+pub struct Report {
+    /// The first [`COMPARED`].
+    rows: Vec<Row>,
+    /// All.
+    texts: u64,
+    refused: u64,
 }
 
-fn texts(out: &mut Output, rows: &[Row], checked: bool) -> Result<()> {
-    let dimensions = rows.first().map_or(0, |r| r.embedding.len());
-    let first = format!(">embedding ({dimensions})");
-    let mut columns = vec![">#", "text", ">tokens", &first];
-    if checked {
-        columns.push(">cos fp32");
+struct Row {
+    text: String,
+    /// Absent if the text was refused.
+    answer: Option<Answer>,
+}
+
+impl Report {
+    /// Takes note of a result.
+    pub fn add(&mut self, Entry { text, outcome, .. }: Entry) {
+        self.texts += 1;
+        self.refused += u64::from(outcome.is_err());
+        if self.rows.len() < COMPARED {
+            self.rows.push(Row { text: text.unwrap_or_default(), answer: outcome.ok() });
+        }
     }
-    let mut table = table(&columns);
-    let room = width().saturating_sub(if checked { 62 } else { 50 }).max(16);
-    for (index, row) in rows.iter().take(ROWS).enumerate() {
-        let values: Vec<String> = row.embedding.iter().take(DIMENSIONS).map(|v| format!("{v:7.3}")).collect();
-        let more = if row.embedding.len() > DIMENSIONS { " …" } else { "" };
-        let mut cells = vec![
-            (index + 1).to_string(),
-            excerpt(&row.text, room),
-            row.tokens.to_string(),
-            format!("{}{more}", values.join(" ")),
-        ];
-        cells.extend(row.cosine.map(|c| format!("{c:.5}")));
-        table.add_row(cells);
+
+    /// Writes the whole report, with the verdict of a check if there was one; nothing if there is no result.
+    pub fn show(&self, out: &mut Output, summary: &Summary, check: Option<&Verdict>, demo: bool) -> Result<()> {
+        if self.refused == self.texts {
+            return Ok(());
+        }
+        out.line(format_args!("{}  {}\n", heading("systole"), summary.model))?;
+        self.texts(out, check.is_some())?;
+        if let Some(verdict) = check {
+            checked(out, verdict)?;
+        }
+        if self.texts - self.refused > 1 {
+            self.similarities(out)?;
+        }
+        totals(out, summary)?;
+        if demo {
+            let hint = "these were examples; yours: systole run --text \"...\" --text \"...\", and systole run --help for more";
+            out.line(dim(hint))?;
+        }
+        Ok(())
     }
-    out.line(table.trim_fmt())?;
-    if rows.len() > ROWS {
-        out.line(dim(&format!("and {} more; --json gives them all", rows.len() - ROWS)))?;
+
+    fn texts(&self, out: &mut Output, checked: bool) -> Result<()> {
+        let dimensions = self.rows.iter().find_map(|r| Some(r.answer.as_ref()?.embedding.len())).unwrap_or(0);
+        let first = format!(">embedding ({dimensions})");
+        let mut columns = vec![">#", "text", ">tokens", &first];
+        if checked {
+            columns.push(">cos fp32");
+        }
+        let mut table = table(&columns);
+        let room = width().saturating_sub(if checked { 62 } else { 50 }).max(16);
+        for (index, row) in self.rows.iter().take(ROWS).enumerate() {
+            let mut cells = vec![(index + 1).to_string(), excerpt(&row.text, room)];
+            match &row.answer {
+                Some(answer) => {
+                    cells.extend([answer.tokens.to_string(), beginning(&answer.embedding)]);
+                    cells.extend(answer.cosine.map(|c| format!("{c:.5}")));
+                }
+                None => cells.extend([String::new(), "refused".to_owned()]),
+            }
+            table.add_row(cells);
+        }
+        out.line(table.trim_fmt())?;
+        let hidden = self.texts.saturating_sub(ROWS as u64);
+        if hidden > 0 {
+            out.line(dim(&format!("and {hidden} more; --json gives them all")))?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn similarities(&self, out: &mut Output) -> Result<()> {
+        // A text that was refused is like nothing, as one whose vector is zero.
+        let vector = |row: &Row| row.answer.as_ref().map_or_else(Vec::new, |a| a.embedding.clone());
+        let vectors: Vec<Vec<f32>> = self.rows.iter().map(vector).collect();
+        let shown = vectors.len().min(MATRIX);
+        out.line(format_args!("\n{}", heading("similarity (cosine in %)")))?;
+        for line in matrix(&vectors[..shown], console::colors_enabled()) {
+            out.line(line.trim_end())?;
+        }
+        let nearest = pairs(&vectors);
+        let limited =
+            if self.texts > COMPARED as u64 { format!(" (of the first {COMPARED} texts)") } else { String::new() };
+        out.line(format_args!("\n{}", heading(&format!("nearest pairs{limited}"))))?;
+        let room = (width().saturating_sub(16) / 2).max(16);
+        for pair in nearest.iter().take(NEAREST) {
+            let [a, b] = [pair.first, pair.second].map(|i| excerpt(&self.rows[i].text, room));
+            out.line(format_args!("{:6.3}  {a}  ~  {b}", pair.cosine))?;
+        }
+        Ok(())
+    }
+}
+
+fn beginning(embedding: &[f32]) -> String {
+    let values: Vec<String> = embedding.iter().take(DIMENSIONS).map(|v| format!("{v:7.3}")).collect();
+    let more = if embedding.len() > DIMENSIONS { " …" } else { "" };
+    format!("{}{more}", values.join(" "))
 }
 
 fn checked(out: &mut Output, verdict: &Verdict) -> Result<()> {
@@ -100,23 +142,6 @@ fn checked(out: &mut Output, verdict: &Verdict) -> Result<()> {
     let outcome = if *failed == 0 { heading("passed") } else { alarm(&format!("{failed} FAILED")) };
     let mean = verdict.mean();
     out.line(format_args!("\ncheck against fp32: mean cosine {mean:.5}, lowest {lowest:.5}, bound {bound}: {outcome}"))
-}
-
-fn similarities(out: &mut Output, rows: &[Row], vectors: &[Vec<f32>]) -> Result<()> {
-    let shown = vectors.len().min(MATRIX);
-    out.line(format_args!("\n{}", heading("similarity (cosine in %)")))?;
-    for line in matrix(&vectors[..shown], console::colors_enabled()) {
-        out.line(line.trim_end())?;
-    }
-    let nearest = pairs(vectors);
-    let limited = if rows.len() > COMPARED { format!(" (of the first {COMPARED} texts)") } else { String::new() };
-    out.line(format_args!("\n{}", heading(&format!("nearest pairs{limited}"))))?;
-    let room = (width().saturating_sub(16) / 2).max(16);
-    for pair in nearest.iter().take(NEAREST) {
-        let [a, b] = [pair.first, pair.second].map(|i| excerpt(&rows[i].text, room));
-        out.line(format_args!("{:6.3}  {a}  ~  {b}", pair.cosine))?;
-    }
-    Ok(())
 }
 
 fn totals(out: &mut Output, summary: &Summary) -> Result<()> {

@@ -1,0 +1,132 @@
+//! Where results go.
+
+use anyhow::Result;
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use super::check::Verdict;
+use crate::failure;
+use crate::input::{Keys, Origin};
+use crate::output::Output;
+use crate::view::embeddings::{Report, Summary};
+
+/// A text and its result, or a line without one and the reason.
+pub struct Entry {
+    /// Where the text came from.
+    pub origin: Origin,
+    /// The text; absent if the line has none.
+    pub text: Option<String>,
+    /// What else came with it.
+    pub keys: Keys,
+    /// The result, or why there is none.
+    pub outcome: std::result::Result<Answer, String>,
+}
+
+/// The result of a text.
+pub struct Answer {
+    /// Length in tokens.
+    pub tokens: usize,
+    /// The vector.
+    pub embedding: Vec<f32>,
+    /// Cosine to the reference, if that was asked for.
+    pub cosine: Option<f64>,
+}
+
+/// Takes results one after the other.
+pub trait Writer {
+    /// The next result, in the order of the texts.
+    fn put(&mut self, entry: Entry) -> Result<()>;
+
+    /// Hands over what was put so far: more may be long in coming.
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// There are no more.
+    fn finish(&mut self, summary: &Summary, check: Option<&Verdict>) -> Result<()>;
+}
+
+/// `--json`: one object a text on standard output.
+pub struct JsonLines(Output);
+
+impl JsonLines {
+    /// On standard output.
+    pub fn new() -> Self {
+        Self(Output::new())
+    }
+}
+
+impl Writer for JsonLines {
+    fn put(&mut self, entry: Entry) -> Result<()> {
+        self.0.json(&entry)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(self.0.flush()?)
+    }
+
+    fn finish(&mut self, _: &Summary, _: Option<&Verdict>) -> Result<()> {
+        self.flush()
+    }
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Error<'a> {
+            message: &'a str,
+        }
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(text) = &self.text {
+            map.serialize_entry("text", text)?;
+        }
+        for (key, value) in &self.keys {
+            map.serialize_entry(key, value)?;
+        }
+        match &self.outcome {
+            Ok(answer) => {
+                map.serialize_entry("tokens", &answer.tokens)?;
+                map.serialize_entry("embedding", &answer.embedding)?;
+                if let Some(cosine) = answer.cosine {
+                    map.serialize_entry("cosine_fp32", &cosine)?;
+                }
+            }
+            Err(message) => {
+                if let Some(line) = self.origin.line() {
+                    map.serialize_entry("line", &line)?;
+                }
+                map.serialize_entry("error", &Error { message })?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// Tables on standard output, at the end; what is refused on standard error, as it comes.
+pub struct Tables {
+    report: Report,
+    demo: bool,
+}
+
+impl Tables {
+    /// With a hint at the end if it is the demonstration.
+    pub fn new(demo: bool) -> Self {
+        Self { report: Report::default(), demo }
+    }
+}
+
+impl Writer for Tables {
+    fn put(&mut self, entry: Entry) -> Result<()> {
+        if let Err(reason) = &entry.outcome {
+            failure::complain(&format!("{}: {reason}", entry.origin));
+        }
+        self.report.add(entry);
+        Ok(())
+    }
+
+    fn finish(&mut self, summary: &Summary, check: Option<&Verdict>) -> Result<()> {
+        let mut out = Output::new();
+        self.report.show(&mut out, summary, check, self.demo)?;
+        Ok(out.flush()?)
+    }
+}
