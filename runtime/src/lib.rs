@@ -19,8 +19,10 @@ pub mod quantize;
 pub mod reference;
 pub mod session;
 
+mod digest;
 mod error;
 
+pub use digest::{Digest, NoDigest};
 pub use error::Error;
 pub use session::{Events, Fallback, FellBack, Integrity, Resilience};
 pub use session::{Report, RunOptions, Session};

@@ -42,12 +42,13 @@ fn quantizing_its_checkpoint_gives_the_same_model() {
     let count = different(&made.image, &committed.image);
     assert!(
         count.is_some_and(|count| count * 10_000 <= made.image.len()),
-        "{count:?} of {} bytes differ; if the quantizer or its texts changed, run the two lines of \
+        "{count:?} of {} bytes differ; if the quantizer or its texts changed, run the command of \
          host-tools/models/README.md and commit the file",
         made.image.len()
     );
     println!("{count:?} of {} bytes differ, as on another CPU", made.image.len());
     assert_eq!((made.encoder.shape, made.head), (committed.encoder.shape, committed.head));
+    assert_eq!(made.origin, committed.origin);
     assert!((made.output_scale / committed.output_scale - 1.0).abs() < 1e-5);
 }
 

@@ -7,8 +7,8 @@ use systole_driver::{Program, verify};
 use systole_isa::config::N8;
 use systole_runtime::checkpoint::Weights;
 use systole_runtime::compile::compile;
-use systole_runtime::quantize::{QuantizedModel, Scales};
-use systole_tests::random::{MINIATURE, Random, checkpoint, quantized, safetensors, texts};
+use systole_runtime::quantize::{QuantizeError, QuantizedModel, Scales};
+use systole_tests::random::{MINIATURE, Random, checkpoint, quantized, resealed, safetensors, texts};
 
 /// Feeds `accept` every truncation around the structural boundaries and `flips` damaged copies; it says whether the
 /// bytes were taken for valid. Returns how many were.
@@ -128,12 +128,45 @@ fn container_boundaries(bytes: &[u8]) -> Vec<usize> {
     [0, 8, 8 + header].into_iter().chain(quotes).chain(data).collect()
 }
 
+fn read(bytes: &[u8]) -> Result<QuantizedModel, QuantizeError> {
+    QuantizedModel::from_bytes(bytes, Path::new("damaged"))
+}
+
 #[test]
-fn damaged_quantized_files_are_errors_or_models() {
+fn no_flipped_bit_of_a_quantized_file_is_accepted() {
+    let (_, good) = quantized(&checkpoint(MINIATURE, 1), &texts(), Scales::Static);
+    let mut random = Random(51);
+    let anywhere: Vec<usize> = (0..1000).map(|_| random.below(good.len())).collect();
+    // Wherever the structure ends, also in the padding of the header and in the hash itself.
+    let structure = container_boundaries(&good).into_iter().flat_map(|b| b.saturating_sub(1)..=b);
+    for at in anywhere.into_iter().chain(structure.filter(|at| *at < good.len())) {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1 << random.below(8);
+        let refused = read(&bytes).expect_err("a flipped bit is noticed");
+        let said = matches!(refused, QuantizeError::Damaged { .. } | QuantizeError::File { .. });
+        assert!(said || matches!(refused, QuantizeError::Version { .. }), "byte {at}: {refused}");
+    }
+    assert_eq!(read(&good).unwrap().image.len(), read(&resealed(&good)).unwrap().image.len());
+}
+
+#[test]
+fn damaged_quantized_files_are_refused() {
     for scales in [Scales::Static, Scales::Dynamic] {
         let (_, good) = quantized(&checkpoint(MINIATURE, 1), &texts(), scales);
-        let accepted = attack("a quantized model", &good, &container_boundaries(&good), 1500, |bytes| {
-            let Ok(model) = QuantizedModel::from_bytes(bytes, Path::new("damaged")) else { return false };
+        attack("a quantized model", &good, &container_boundaries(&good), 1500, |bytes| {
+            let accepted = read(bytes).is_ok();
+            assert!(!accepted || bytes == good, "what is accepted is what was written");
+            accepted
+        });
+    }
+}
+
+#[test]
+fn forged_quantized_files_are_errors_or_models() {
+    for scales in [Scales::Static, Scales::Dynamic] {
+        let (_, good) = quantized(&checkpoint(MINIATURE, 1), &texts(), scales);
+        let accepted = attack("a forged model", &good, &container_boundaries(&good), 1500, |bytes| {
+            let Ok(model) = read(&resealed(bytes)) else { return false };
             // Whatever was accepted compiles to a verified program, or is refused.
             let layers = model.encoder.shape.layers;
             if let (true, Ok(program)) = (layers < 4, compile(&model.encoder, &N8, 2, 1)) {
@@ -141,7 +174,7 @@ fn damaged_quantized_files_are_errors_or_models() {
             }
             true
         });
-        assert!(accepted > 0, "damage to the constants is not noticed by the format, so some must pass");
+        assert!(accepted > 0, "no forged file is read to its end");
     }
 }
 

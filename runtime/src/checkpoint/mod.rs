@@ -15,11 +15,12 @@ mod hub;
 mod mapping;
 mod names;
 mod sentence;
+mod source;
 mod tensors;
 mod tokenizer;
 mod weights;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use config::{Activation, ModelConfig};
 pub use error::{CheckpointError, Result};
@@ -27,6 +28,7 @@ pub use hub::Hub;
 pub(crate) use mapping::MappedFile;
 pub use names::Fate;
 pub use sentence::{Pooling, SentenceHead};
+pub use source::Source;
 pub use tensors::{TensorReport, survey};
 pub use tokenizer::{Encoding, Limit, Tokenizer};
 pub use weights::{LayerNorm, LayerWeights, Linear, Matrix, Weights};
@@ -49,6 +51,8 @@ pub struct Checkpoint {
     pub head: SentenceHead,
     /// Every tensor of the file, and whether it was used; sorted by name. None is [`Fate::Refused`].
     pub tensors: Vec<TensorReport>,
+    /// Where it was read from; `None` if it was made in memory.
+    pub directory: Option<PathBuf>,
 }
 
 impl Checkpoint {
@@ -70,7 +74,7 @@ impl Checkpoint {
         let path = directory.join(TENSORS);
         span.record("bytes", std::fs::metadata(&path).map_or(0, |m| m.len()));
         let (weights, tensors) = tensors::load(&path, &config)?;
-        Ok(Self { config, weights, tokenizer, head, tensors })
+        Ok(Self { config, weights, tokenizer, head, tensors, directory: Some(directory.to_owned()) })
     }
 
     /// Encodes a text of at most `config.max_positions` tokens, or cuts it to `truncate` tokens.

@@ -20,7 +20,7 @@ pub enum Pooling {
 }
 
 /// What follows the encoder in a sentence embedding model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct SentenceHead {
     /// The pooling.
     pub pooling: Pooling,

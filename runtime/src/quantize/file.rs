@@ -1,20 +1,32 @@
 //! The file of a quantized model: a safetensors container, so that its parser is a well-tried one and any safetensors
-//! tool can list it. Everything read is checked against the shape before it is believed.
+//! tool can list it. The metadata has a description in JSON under the key `systole`; the last tensor is the SHA-256 of
+//! every byte before it, so that no damage goes unnoticed, not even in the padding of the header. The hash is no
+//! signature: whoever can forge a file can hash it too. Everything read is checked against the shape before it is
+//! believed.
 
 use std::collections::HashMap;
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
-use safetensors::{SafeTensors, serialize_to_file};
 use serde::{Deserialize, Serialize};
 
-use super::{Embedding, Encoder, NormEps, QuantizeError, QuantizedModel, Shape};
-use crate::checkpoint::{MappedFile, Pooling, SentenceHead, Tokenizer};
+use super::{Accuracy, Embedding, Encoder, NormEps, Origin, QuantizeError, QuantizedModel, Shape};
+use crate::checkpoint::{MappedFile, SentenceHead, Tokenizer};
+use crate::digest::Digest;
 
 /// Key of our description in the container's metadata.
 const KEY: &str = "systole";
 /// Version of the description and of the arrays' meaning; raised with the recipe's layout.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The tensor with the hash. It must be the file's last, and the container sorts bytes behind all wider types, and
+/// then by name.
+const HASH: &str = "whole.sha256";
+/// Its size.
+const HASH_BYTES: usize = 32;
 /// Limits of what is believed before anything is allocated.
 const MAX: Shape = Shape {
     hidden: 8192,
@@ -32,8 +44,15 @@ struct Description {
     shape: Shape,
     norm_eps: NormEps,
     output_scale: f32,
-    pooling: Pooling,
-    normalize: bool,
+    head: SentenceHead,
+    origin: Origin,
+    accuracy: Option<Accuracy>,
+}
+
+/// What every version of the description has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
 }
 
 impl QuantizedModel {
@@ -42,16 +61,22 @@ impl QuantizedModel {
     /// # Errors
     /// [`QuantizeError::File`] naming the path and the cause.
     pub fn save(&self, path: &Path) -> Result<(), QuantizeError> {
-        let refused = |e: safetensors::SafeTensorError| file_error(path, e.to_string());
+        let bytes = self.to_bytes().map_err(|reason| file_error(path, reason))?;
+        write(path, &bytes).map_err(|e| file_error(path, e.to_string()))
+    }
+
+    /// The bytes of the model's file; the same for the same model.
+    fn to_bytes(&self) -> Result<Vec<u8>, String> {
         let description = Description {
             version: VERSION,
             shape: self.encoder.shape,
             norm_eps: self.encoder.norm_eps.clone(),
             output_scale: self.output_scale,
-            pooling: self.head.pooling,
-            normalize: self.head.normalize,
+            head: self.head,
+            origin: self.origin.clone(),
+            accuracy: self.accuracy.clone(),
         };
-        let json = serde_json::to_string(&description).map_err(|e| file_error(path, e.to_string()))?;
+        let json = serde_json::to_string(&description).map_err(|e| e.to_string())?;
         let e = &self.embedding;
         let table = |rows: usize| vec![rows / e.hidden, e.hidden];
         let tensors: Vec<(&str, Dtype, Vec<usize>, &[u8])> = vec![
@@ -61,20 +86,23 @@ impl QuantizedModel {
             ("embedding.position", Dtype::I16, table(e.position.len()), bytemuck::cast_slice(&e.position)),
             ("embedding.token_type", Dtype::I16, table(e.token_type.len()), bytemuck::cast_slice(&e.token_type)),
             ("tokenizer", Dtype::U8, vec![self.tokenizer.source().len()], self.tokenizer.source()),
+            (HASH, Dtype::U8, vec![HASH_BYTES], &[0; HASH_BYTES]),
         ];
-        let views: Result<Vec<_>, _> = tensors
-            .into_iter()
-            .map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(dtype, shape, bytes)?)))
-            .collect();
+        let views =
+            tensors.into_iter().map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(dtype, shape, bytes)?)));
         let metadata = HashMap::from([(KEY.to_owned(), json)]);
-        serialize_to_file(views.map_err(refused)?, Some(metadata), path).map_err(refused)
+        let bytes = views.collect::<Result<Vec<_>, _>>().and_then(|v| safetensors::serialize(v, Some(metadata)));
+        let mut bytes = bytes.map_err(|e| e.to_string())?;
+        if let Some((content, hash)) = bytes.split_last_chunk_mut() {
+            *hash = Digest::of(content).0;
+        }
+        Ok(bytes)
     }
 
     /// Reads a model from a file written by [`QuantizedModel::save`]. The file must not be changed meanwhile.
     ///
     /// # Errors
-    /// [`QuantizeError::Checkpoint`] if it cannot be read, [`QuantizeError::File`] if it is damaged or of another
-    /// version.
+    /// [`QuantizeError::Checkpoint`] if it cannot be read, and those of [`QuantizedModel::from_bytes`].
     pub fn open(path: &Path) -> Result<Self, QuantizeError> {
         Self::from_bytes(&MappedFile::open(path)?, path)
     }
@@ -82,15 +110,31 @@ impl QuantizedModel {
     /// Reads a model from the bytes of such a file; `path` is for messages only.
     ///
     /// # Errors
-    /// [`QuantizeError::File`].
+    /// [`QuantizeError::File`] if it is no such file, [`QuantizeError::Version`] if another version wrote it,
+    /// [`QuantizeError::Damaged`] if a bit is not as it was written.
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, QuantizeError> {
         let _span = tracing::info_span!("load", path = %path.display(), bytes = bytes.len()).entered();
-        read(bytes, path).map_err(|reason| file_error(path, reason))
+        let json = description(bytes).map_err(|reason| file_error(path, reason))?;
+        match serde_json::from_str(&json) {
+            Ok(Versioned { version: VERSION }) => {}
+            Ok(Versioned { version: found }) => {
+                return Err(QuantizeError::Version { path: path.to_owned(), found, reads: VERSION });
+            }
+            Err(e) => return Err(file_error(path, format!("its description does not parse ({e})"))),
+        }
+        // Hashing needs a third of the time that parsing does: beside it, it costs a start nothing on two cores.
+        let (model, whole) = rayon::join(|| read(bytes, &json), || is_whole(bytes));
+        if !whole {
+            return Err(QuantizeError::Damaged { path: path.to_owned() });
+        }
+        let model = model.map_err(|reason| file_error(path, reason))?;
+        tracing::debug!(path = %path.display(), shape = ?model.encoder.shape, "quantized model");
+        Ok(model)
     }
 
     /// Whether a file begins as a safetensors container with our description.
     pub fn is_quantized(bytes: &[u8]) -> bool {
-        matches!(SafeTensors::read_metadata(bytes), Ok((_, m)) if m.metadata().as_ref().is_some_and(|m| m.contains_key(KEY)))
+        description(bytes).is_ok()
     }
 }
 
@@ -98,14 +142,30 @@ fn file_error(path: &Path, reason: String) -> QuantizeError {
     QuantizeError::File { path: path.to_owned(), reason }
 }
 
-fn read(bytes: &[u8], path: &Path) -> Result<QuantizedModel, String> {
+/// Writes a file beside its place and moves it there.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let directory = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    let mut file = builder.permissions(Permissions::from_mode(0o666)).tempfile_in(directory)?;
+    file.write_all(bytes)?;
+    file.persist(path).map(drop).map_err(|e| e.error)
+}
+
+/// Whether the file ends with the hash of all that is before it.
+fn is_whole(bytes: &[u8]) -> bool {
+    bytes.split_last_chunk().is_some_and(|(content, hash)| Digest::of(content).0 == *hash)
+}
+
+/// The description's JSON.
+fn description(bytes: &[u8]) -> Result<String, String> {
+    let (_, container) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
+    let json = container.metadata().as_ref().and_then(|m| m.get(KEY));
+    Ok(json.ok_or("it has no description of ours")?.clone())
+}
+
+fn read(bytes: &[u8], json: &str) -> Result<QuantizedModel, String> {
     let text = |e: safetensors::SafeTensorError| e.to_string();
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(text)?;
-    let json = metadata.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or("it has no description of ours")?;
     let d: Description = serde_json::from_str(json).map_err(|e| format!("its description does not parse ({e})"))?;
-    if d.version != VERSION {
-        return Err(format!("it has format version {}, this build reads {VERSION}", d.version));
-    }
     check_shape(&d.shape)?;
     if !(d.output_scale.is_finite() && d.output_scale > 0.0) {
         return Err("its output scale is not a positive number".into());
@@ -153,14 +213,15 @@ fn read(bytes: &[u8], path: &Path) -> Result<QuantizedModel, String> {
     let (tokenizer, (image, embedding)) = rayon::join(|| Tokenizer::from_bytes(tokenizer.to_vec()), copy);
     let tokenizer = tokenizer.map_err(|e| e.to_string())?;
     tokenizer.check_vocabulary(vocab).map_err(|e| e.to_string())?;
-    tracing::debug!(path = %path.display(), ?encoder.shape, vocab, "quantized model");
     Ok(QuantizedModel {
         image,
         embedding,
         output_scale: d.output_scale,
-        head: SentenceHead { pooling: d.pooling, normalize: d.normalize },
+        head: d.head,
         tokenizer,
         encoder,
+        origin: d.origin,
+        accuracy: d.accuracy,
     })
 }
 

@@ -4,6 +4,7 @@
 //! 2. [`QuantizedModel::save`] and [`QuantizedModel::open`] keep it in a file, from which it loads without computing.
 //! 3. [`crate::compile::compile`] takes its [`Encoder`]; the device takes its image as it is.
 
+mod accuracy;
 mod calibrate;
 mod corpus;
 mod embedding;
@@ -12,6 +13,7 @@ mod fixed;
 mod image;
 mod layout;
 mod operand;
+mod origin;
 mod recipe;
 
 use std::path::PathBuf;
@@ -20,9 +22,11 @@ use std::sync::Arc;
 use crate::checkpoint::{Checkpoint, CheckpointError, Encoding, Limit, SentenceHead, Tokenizer};
 use crate::reference::Reference;
 
+pub use accuracy::{Accuracy, LengthAccuracy, WorstTensor};
 pub use corpus::default_calibration;
 pub use embedding::Embedding;
 pub use layout::{LayerLayout, Layout, Records, Scales, Shape, Weight};
+pub use origin::{CalibrationTexts, Origin, UnusedTensor};
 
 /// Why a model cannot be quantized, saved or opened.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +57,35 @@ pub enum QuantizeError {
     /// The calibration texts or the tokenizer do not fit the model.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// The file cannot be written, is no quantized model, or is damaged.
+    /// The file is of another format version than this build writes and reads.
+    #[error(
+        "quantized model {path} has format version {found}, this systole reads {reads}; {}",
+        if found < reads {
+            format!("make a new one: systole quantize CHECKPOINT -o {}", path.display())
+        } else {
+            "a newer one made it, so update this one".to_owned()
+        },
+        path = path.display()
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// This build's.
+        reads: u32,
+    },
+    /// The file is not as it was written.
+    #[error(
+        "quantized model {path} is damaged: its content does not have the SHA-256 it was written with; copy it again, \
+         or make a new one: systole quantize CHECKPOINT -o {path}",
+        path = path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be written, or is no quantized model.
     #[error("quantized model {path}: {reason}; quantize the checkpoint again", path = path.display())]
     File {
         /// The file.
@@ -106,6 +138,10 @@ pub struct QuantizedModel {
     pub head: SentenceHead,
     /// Text to tokens.
     pub tokenizer: Tokenizer,
+    /// What it was made of.
+    pub origin: Origin,
+    /// How well it came out, if that was measured.
+    pub accuracy: Option<Accuracy>,
 }
 
 impl QuantizedModel {
@@ -135,6 +171,8 @@ impl QuantizedModel {
             output_scale: recipe.output_scale as f32,
             head: checkpoint.head,
             tokenizer: checkpoint.tokenizer.clone(),
+            origin: Origin::new(checkpoint, calibration)?,
+            accuracy: None,
         })
     }
 

@@ -1,4 +1,4 @@
-//! Bytes to a quantized model; what is accepted compiles to verified programs, or is refused with a reason.
+//! Bytes, as they are and with a hash that fits, to a quantized model; what is accepted compiles to verified programs, or is refused with a reason.
 #![no_main]
 
 use std::path::Path;
@@ -10,14 +10,15 @@ use systole_runtime::compile::compile;
 use systole_runtime::quantize::QuantizedModel;
 use systole_runtime::{RunOptions, Session};
 use systole_sim::Simulator;
+use systole_tests::random::resealed;
 
 fuzz_target!(
     // The tokenizer library panics on some files, which the product catches: the fuzzer's hook would abort there. What
     // is not caught still aborts.
     init: std::panic::set_hook(Box::new(|_| {})),
     |bytes: &[u8]| {
-        let _ = QuantizedModel::is_quantized(bytes);
-        let Ok(model) = QuantizedModel::from_bytes(bytes, Path::new("fuzz")) else { return };
+        let _ = QuantizedModel::from_bytes(bytes, Path::new("fuzz"));
+        let Ok(model) = QuantizedModel::from_bytes(&resealed(bytes), Path::new("fuzz")) else { return };
         let shape = model.encoder.shape;
         if shape.layers * shape.heads <= 8 {
             for tokens in [1, 3] {
