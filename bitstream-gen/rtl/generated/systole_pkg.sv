@@ -7,7 +7,7 @@
 
 package systole_pkg;
 
-  localparam longint unsigned AbiHash = 64'hede029c9e4c25bbc;  // hash over the contract
+  localparam longint unsigned AbiHash = 64'hbcfd961363f1e021;  // hash over the contract
   localparam int unsigned Magic = 32'h54535953;  // what the MAGIC register reads
   localparam int unsigned RegWindowBytes = 4096;  // bytes of the register window
   localparam int unsigned InstructionBytes = 32;  // bytes of an instruction
@@ -157,7 +157,10 @@ package systole_pkg;
     // A ring's base, size or index is unusable, or an address in a submission is not aligned.
     CauseRingMalformed = 8'd17,
     // The host reset the engine while the submission ran.
-    CauseAborted = 8'd18
+    CauseAborted = 8'd18,
+    // The bus did not answer the engine within BUS_TIMEOUT cycles. The engine halts without a
+    // completion.
+    CauseBusHung = 8'd19
   } cause_e;
 
   // Operation codes, byte 0 of an instruction.
@@ -500,6 +503,7 @@ package systole_pkg;
   localparam logic [11:0] RegIrqEnable = 12'h04c;  // RW
   localparam logic [11:0] RegIrqStatus = 12'h050;  // W1C
   localparam logic [11:0] RegWatchdog = 12'h054;  // RW
+  localparam logic [11:0] RegBusTimeout = 12'h058;  // RW
   localparam logic [11:0] RegFault = 12'h060;  // RO
   localparam logic [11:0] RegFaultInstruction = 12'h064;  // RO
   localparam logic [11:0] RegFaultAddressLo = 12'h068;  // RO
@@ -538,6 +542,7 @@ package systole_pkg;
     logic [31:0] control;
     logic [31:0] irq_enable;
     logic [31:0] watchdog;
+    logic [31:0] bus_timeout;
     logic [31:0] sq_base_lo;
     logic [31:0] sq_base_hi;
     logic [31:0] sq_size;
@@ -594,6 +599,7 @@ package systole_pkg;
     logic irq_enable;
     logic irq_status;
     logic watchdog;
+    logic bus_timeout;
     logic sq_base_lo;
     logic sq_base_hi;
     logic sq_size;
@@ -612,6 +618,7 @@ package systole_pkg;
     control: 32'h00000000,
     irq_enable: 32'h00000000,
     watchdog: 32'h00000000,
+    bus_timeout: 32'h01000000,
     sq_base_lo: 32'h00000000,
     sq_base_hi: 32'h00000000,
     sq_size: 32'h00000000,

@@ -43,6 +43,7 @@ module systole_regs
     we.irq_enable = write_i && write_addr_i == RegIrqEnable;
     we.irq_status = write_i && write_addr_i == RegIrqStatus;
     we.watchdog = write_i && write_addr_i == RegWatchdog;
+    we.bus_timeout = write_i && write_addr_i == RegBusTimeout;
     we.sq_base_lo = write_i && write_addr_i == RegSqBaseLo;
     we.sq_base_hi = write_i && write_addr_i == RegSqBaseHi;
     we.sq_size = write_i && write_addr_i == RegSqSize;
@@ -61,6 +62,7 @@ module systole_regs
     if (we.control) q_d.control = (q_q.control & ~mask) | (write_data_i & mask);
     if (we.irq_enable) q_d.irq_enable = (q_q.irq_enable & ~mask) | (write_data_i & mask);
     if (we.watchdog) q_d.watchdog = (q_q.watchdog & ~mask) | (write_data_i & mask);
+    if (we.bus_timeout) q_d.bus_timeout = (q_q.bus_timeout & ~mask) | (write_data_i & mask);
     if (we.sq_base_lo) q_d.sq_base_lo = (q_q.sq_base_lo & ~mask) | (write_data_i & mask);
     if (we.sq_base_hi) q_d.sq_base_hi = (q_q.sq_base_hi & ~mask) | (write_data_i & mask);
     if (we.sq_size) q_d.sq_size = (q_q.sq_size & ~mask) | (write_data_i & mask);
@@ -113,6 +115,7 @@ module systole_regs
       RegIrqEnable[4:2]: page_q[2] <= q_q.irq_enable;
       RegIrqStatus[4:2]: page_q[2] <= hw_i.irq_status;
       RegWatchdog[4:2]: page_q[2] <= q_q.watchdog;
+      RegBusTimeout[4:2]: page_q[2] <= q_q.bus_timeout;
       default: page_q[2] <= '0;
     endcase
     hit_q[3] <= read_addr_i[11:5] == 7'd3;

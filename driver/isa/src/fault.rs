@@ -43,6 +43,8 @@ coded_enum! {
         RingMalformed = 17 "ring malformed",
         /// The host reset the engine while the submission ran.
         Aborted = 18 "aborted",
+        /// The bus did not answer the engine within BUS_TIMEOUT cycles. The engine halts without a completion.
+        BusHung = 19 "bus hung",
     }
 }
 
@@ -63,7 +65,9 @@ impl Cause {
 /// Address: a word on chip; for a region's causes the offset in the region, of the first byte outside for `RegionBounds`
 /// and of the access's first byte for the others; for `Bus` the offset of the transfer in its region, or the bus address
 /// where there is no region (program, region table, rings, trace); for `RingMalformed` the ring's base, or the
-/// submission's address that is not aligned; 0 for the rest.
+/// submission's address that is not aligned; for `BusHung` the bus address of the slot, region table or completion, and if
+/// the run was stopped and its accesses stay unanswered, the bus address of its last read, or of its last write if all
+/// reads were answered; 0 for the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fault {
     /// Unit that met it.

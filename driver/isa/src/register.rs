@@ -129,9 +129,11 @@ registers! {
     CONFIG_PARAM_ROW @ 0x020 ReadOnly;
     /// Bit 0 enables the engine. Cleared, it finishes the running submission and takes no other.
     CONTROL @ 0x040 ReadWrite = 0;
-    /// Bit 0 stops whatever runs, completes it as aborted, and clears queues, semaphores, rings' indices and faults.
+    /// Bit 0 stops whatever runs, completes it as aborted, and clears queues, semaphores, rings' indices and faults. While
+    /// bit 3 of STATUS is set, it is kept until the bus has answered.
     RESET @ 0x044 Command = 0;
-    /// Bit 0 a submission runs, bit 1 a fault is latched, bit 2 the completion ring is full and the engine waits.
+    /// Bit 0 a submission runs, bit 1 a fault is latched, bit 2 the completion ring is full and the engine waits, bit 3 the
+    /// bus hung and still owes answers: the engine is halted, throws away what comes, and may still write what it began.
     STATUS @ 0x048 ReadOnly = 0;
     /// Bit 0 completion, bit 1 fault.
     IRQ_ENABLE @ 0x04c ReadWrite = 0;
@@ -139,6 +141,9 @@ registers! {
     IRQ_STATUS @ 0x050 WriteOneToClear = 0;
     /// Default limit in cycles for a submission; 0 is none.
     WATCHDOG @ 0x054 ReadWrite = 0;
+    /// Cycles that the engine waits for the bus outside a run (slot, region table, completion, and what is in flight when a
+    /// run is stopped), each time; then it halts with `bus hung`. There is no way to wait for ever.
+    BUS_TIMEOUT @ 0x058 ReadWrite = 1 << 24;
     /// Cause code of the first fault since the last clear in bits 0..8, unit code in bits 8..16.
     FAULT @ 0x060 ReadOnly = 0;
     /// Instruction index of that fault.
