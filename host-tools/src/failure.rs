@@ -51,6 +51,18 @@ pub fn complain(message: &str) {
     let _ = writeln!(std::io::stderr(), "error: {}", plain(&message));
 }
 
+/// What came of something, and of the writing that followed it whatever came: when both failed, one message says both.
+pub fn after<T>(ended: anyhow::Result<T>, written: anyhow::Result<()>) -> anyhow::Result<T> {
+    match (ended, written) {
+        (Ok(_), Err(unwritten)) => Err(unwritten),
+        (Err(error), Err(unwritten)) => {
+            let both = format!("{error}; {unwritten}");
+            Err(error.context(both))
+        }
+        (ended, Ok(())) => ended,
+    }
+}
+
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     stdout_error(error).is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
 }

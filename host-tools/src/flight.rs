@@ -9,6 +9,8 @@ use systole_driver::Device;
 use systole_driver::recorder::{Limits, Recorded, Recorder};
 
 use crate::device::DeviceSpec;
+use crate::failure;
+use crate::output::write_file;
 
 /// What is kept when a recording was asked for: a model of 250 million parameters, and its last thousand submissions.
 const ASKED: Limits = Limits { events: 1 << 16, bytes: 256 << 20 };
@@ -38,8 +40,7 @@ impl Flight {
             Err(error) => error.to_string(),
         };
         if let Some(path) = &self.asked {
-            self.write(path, reason)?;
-            return ended;
+            return failure::after(ended, self.write(path, reason));
         }
         ended.map_err(|error| {
             let runtime: Option<&systole_runtime::Error> = error.downcast_ref();
@@ -71,8 +72,7 @@ impl Flight {
     }
 
     fn write(&self, path: &Path, reason: String) -> anyhow::Result<()> {
-        std::fs::write(path, self.recorder.recording(reason).to_bytes())
-            .map_err(|e| anyhow!("cannot write {}: {e}; check the disk", path.display()))
+        write_file(path, &self.recorder.recording(reason).to_bytes())
     }
 }
 

@@ -1,10 +1,10 @@
 //! Standard output, and making foreign text harmless in it.
 
 use std::borrow::Cow;
-use std::io::{BufWriter, Result, StdoutLock, Write};
+use std::io::{BufWriter, Error, ErrorKind, Result, StdoutLock, Write};
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 
 /// Buffered standard output; errors, such as a closed pipe, are returned and not panicked over as `println!` does.
 pub struct Output(BufWriter<StdoutLock<'static>>);
@@ -51,11 +51,22 @@ pub fn check_writable(path: &Path) -> anyhow::Result<()> {
     if path.is_dir() {
         bail!("cannot write {}: it is a directory; name a file in it", path.display());
     }
-    // Writing a model renames a finished file into place, which would take the place of a device such as /dev/stdout.
-    if path.exists() && !path.is_file() {
-        bail!("cannot write {}: it is no regular file; name a new one", path.display());
-    }
-    Ok(())
+    systole_runtime::check_writable(path).map_err(|e| cannot_write(path, e))
+}
+
+/// Writes a file whole, as [`systole_runtime::write_whole`] does.
+pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    systole_runtime::write_whole(path, |out| out.write_all(bytes)).map_err(|e| cannot_write(path, e))
+}
+
+/// An error of [`systole_runtime::write_whole`].
+pub fn cannot_write(path: &Path, error: Error) -> anyhow::Error {
+    let remedy = match error.kind() {
+        ErrorKind::InvalidInput => "name a new one",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "choose a directory that you may write",
+        _ => "check the disk",
+    };
+    anyhow!("cannot write {}: {error}; {remedy}", path.display())
 }
 
 /// The text with control characters written as escapes: names and texts of foreign files must not drive the terminal.

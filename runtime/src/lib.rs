@@ -8,6 +8,7 @@
 //! 4. [`compile`](mod@compile) makes a program for a configuration, a sequence length and a batch.
 //! 5. [`Session`] runs texts through a model on a device, and goes on when the device fails.
 //! 6. [`crosscheck`] runs two devices side by side and finds the first operation in which they differ.
+//! 7. [`write_whole`] writes files that are never seen half.
 //!
 //! Invariants: no input, whether file, text or network, panics; libraries never print.
 #![deny(unsafe_code)] // but for the memory mapping of the checkpoint, `checkpoint::mapping`
@@ -21,8 +22,10 @@ pub mod session;
 
 mod digest;
 mod error;
+mod whole_file;
 
 pub use digest::{Digest, NoDigest};
 pub use error::Error;
 pub use session::{Events, Fallback, FellBack, Integrity, Resilience};
 pub use session::{Report, RunOptions, Session};
+pub use whole_file::{check_writable, write_whole};

@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::anyhow;
 use systole_isa::{HwConfig, config};
 
 use crate::device::{DeviceSpec, parse_config};
 use crate::logging;
 use crate::model::ModelArgs;
-use crate::output::{Output, check_writable};
+use crate::output::{Output, check_writable, write_file};
 use crate::view::program::Summary;
 
 const EXAMPLES: &str = "\
@@ -65,8 +64,7 @@ impl Args {
         let program = systole_runtime::compile::compile(&loaded.model.encoder, config, self.tokens, self.batch)?;
         let program = systole_driver::verify(program).map_err(systole_runtime::Error::from)?;
         let bytes = program.to_bytes();
-        std::fs::write(&self.output, &bytes)
-            .map_err(|e| anyhow!("cannot write {}: {e}; check the disk", self.output.display()))?;
+        write_file(&self.output, &bytes)?;
         let name = self.output.to_string_lossy();
         let summary = Summary::new(&name, bytes.len() as u64, &program, &program.statistics()?);
         let mut out = Output::new();

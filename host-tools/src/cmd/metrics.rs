@@ -13,7 +13,7 @@ use crate::device::DeviceArg;
 use crate::live::Source;
 use crate::live::prometheus::exposition;
 use crate::logging;
-use crate::output::{Output, check_writable};
+use crate::output::{Output, check_writable, write_file};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,13 +55,8 @@ impl Args {
         }
         let text = exposition(&name, &source.sample(DURING)?);
         match &self.output {
-            Some(path) => {
-                let failed = |e| anyhow!("cannot write {}: {e}; check the directory", path.display());
-                // The collector must not read half a file.
-                let draft = path.with_extension("prom.new");
-                std::fs::write(&draft, text).map_err(failed)?;
-                std::fs::rename(&draft, path).map_err(failed)?;
-            }
+            // The collector must not read half a file.
+            Some(path) => write_file(path, text.as_bytes())?,
             None => {
                 let mut out = Output::new();
                 out.line(text.trim_end())?;

@@ -1,16 +1,13 @@
 //! `systole run`: embeds texts, and without any, demonstrates.
 
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::anyhow;
 use clap::ValueEnum;
 use systole_driver::Device;
-use systole_runtime::Session;
 use systole_runtime::crosscheck::CrossCheck;
 use systole_runtime::quantize::QuantizedModel;
+use systole_runtime::{Session, write_whole};
 use systole_sim::faults::{FaultPlan, Faulty};
 
 use crate::device::{self, DeviceSpec, simulator};
@@ -19,7 +16,7 @@ use crate::flight::Flight;
 use crate::input::{self, Format};
 use crate::logging;
 use crate::model::{Loaded, ModelArgs};
-use crate::output::check_writable;
+use crate::output::{cannot_write, check_writable};
 use crate::timeline::Timeline;
 use crate::verilated_args::VerilatedArgs;
 use pipeline::Pipeline;
@@ -165,7 +162,7 @@ impl Args {
         let mut source = self.source()?;
         self.rtl.check(&self.device)?;
         self.record.as_deref().map(check_writable).transpose()?;
-        let trace_file = self.trace.as_ref().map(create).transpose()?;
+        self.trace.as_deref().map(check_writable).transpose()?;
         let loaded = self.model.load()?;
         let fp32 = self.check.contains(&Reference::Fp32);
         let reference = fp32.then(|| check::Fp32::new(&loaded, self.reference.as_deref())).transpose()?;
@@ -183,8 +180,17 @@ impl Args {
         let finished = self
             .runner(model, device)
             .and_then(|runner| Pipeline::new(&self, &spec, runner, reference).run(&name, &mut source, &mut *writer));
+        let finished = flight.end(finished);
+        // What led to an error is what a trace is for.
+        let finished = match (timeline, &self.trace) {
+            (Some(timeline), Some(path)) => {
+                let write = write_whole(path, |out| timeline.write(out, &spec.to_string()));
+                failure::after(finished, write.map_err(|e| cannot_write(path, e)))
+            }
+            _ => finished,
+        };
         let differs = |e: &anyhow::Error| matches!(e.downcast_ref(), Some(systole_runtime::Error::Differs { .. }));
-        let finished = match flight.end(finished) {
+        let finished = match finished {
             Err(error) if differs(&error) => {
                 failure::complain(&format!("check failed: {error}"));
                 return Ok(ExitCode::from(CHECK_FAILED));
@@ -193,11 +199,6 @@ impl Args {
         };
         finished.tell(&flight, &spec);
 
-        if let (Some(timeline), Some((path, file))) = (timeline, trace_file) {
-            timeline
-                .write(BufWriter::new(file), &spec.to_string())
-                .map_err(|e| anyhow!("cannot write {}: {e}; check the disk", path.display()))?;
-        }
         let failed = finished.verdict.filter(|v| v.failed > 0);
         if let Some(verdict) = &failed {
             failure::complain(&verdict.to_string());
@@ -240,11 +241,4 @@ impl Args {
     fn is_demo(&self) -> bool {
         self.text.is_empty() && self.input.is_none()
     }
-}
-
-fn create(path: &PathBuf) -> anyhow::Result<(PathBuf, File)> {
-    let file = File::create(path).map_err(|e| {
-        anyhow!("cannot write {}: {e}; check that its directory exists and is writable", path.display())
-    })?;
-    Ok((path.clone(), file))
 }
