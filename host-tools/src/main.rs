@@ -5,7 +5,7 @@
 //! 1. [`cli`] declares the subcommands, one file each in [`cmd`].
 //! 2. [`failure`] turns whatever goes wrong into one line on stderr and an exit code.
 //! 3. [`model`], [`device`] and [`input`] turn arguments into what a session takes.
-//! 4. [`watch`] and [`live`] look at boards, [`validate`] tests devices, [`loader`] loads bitstreams,
+//! 4. [`live`] looks at boards, [`validate`] tests devices, [`loader`] loads bitstreams,
 //!    [`flight`] keeps what the flight recorder has.
 //! 5. [`view`] draws for people; [`timeline`] and [`progress`] listen to the libraries' tracing spans.
 //!
@@ -30,7 +30,6 @@ mod timeline;
 mod validate;
 mod verilated_args;
 mod view;
-mod watch;
 
 use clap::Parser;
 

@@ -29,6 +29,8 @@ fn machine(driver: Option<&str>, magic: u32) -> tempfile::TempDir {
     let write = |name: &str, text: &str| std::fs::write(card.join(name), text).unwrap();
     write("vendor", "0x1234\n");
     write("device", "0x5953\n");
+    write("subsystem_vendor", "0x1234\n");
+    write("subsystem_device", "0x5953\n");
     write("class", "0x120000\n");
     write("enable", "0\n");
     write("resource", "0x00000000febf0000 0x00000000febf0fff 0x0000000000040200\n");
@@ -139,7 +141,7 @@ fn a_board_is_peeked_at_without_being_opened() {
     let peek = |register: &str| on(card.path(), &["peek", register, "--device", "pci:0000:00:04.0"]).ok();
     assert_eq!((&*peek("WATCHDOG"), &*peek("BUILD_ID")), ("0x0000004d\n", "0xabcd1234\n"));
     let missing = on(card.path(), &["peek", "--device", "pci:0000:00:05.0"]).refused();
-    assert!(missing.starts_with("cannot look at pci:0000:00:05.0 through "), "{missing}");
+    assert!(missing.starts_with("there is no pci:0000:00:05.0: "), "{missing}");
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! How a card looks on PCI. Not part of the contract's hash: what a program does depends on none of it, and who answers
 //! behind the registers is found by MAGIC and the ABI hash.
 
-/// Vendor ID. It stands in many FPGA designs without an ID of their own and proves nothing.
+/// Vendor ID. It stands in many FPGA designs without an ID of their own, and alone proves nothing.
 pub const VENDOR_ID: u16 = 0x1234;
 /// Device ID: "SY".
 pub const DEVICE_ID: u16 = 0x5953;
+/// Subsystem vendor ID. Together with the three other numbers it says that a card is ours.
+pub const SUBSYSTEM_VENDOR_ID: u16 = VENDOR_ID;
+/// Subsystem ID.
+pub const SUBSYSTEM_ID: u16 = DEVICE_ID;
 /// Class, subclass, interface: processing accelerator.
 pub const CLASS: u32 = 0x12_00_00;
 /// BAR of the registers, [`crate::register::WINDOW_BYTES`] bytes, 32 bits.

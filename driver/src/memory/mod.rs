@@ -1,6 +1,6 @@
 //! Memory that somebody else reads and writes at the same time: registers, DMA buffers, a guest's RAM.
 //!
-//! 1. [`SharedMapping`] is the only way to touch it: bounded copies by volatile accesses. No reference to such memory
+//! 1. [`SharedMapping`] is the only way to touch it ([`ReadOnlyMapping`] to look at it): bounded copies by volatile accesses. No reference to such memory
 //!    ever exists, since the compiler may assume of a reference that nobody else writes what it points to.
 //! 2. `DmaBuffer` is a mapping with the address under which the device knows it; its type says how that address came
 //!    about (`Iova`, `Physical`, `Local`) and whether host and device see the same (`Coherent`, `Synced`).
@@ -19,7 +19,7 @@ pub(crate) use buffer::{Coherent, DmaBuffer, Local, Physical, Sharing};
 pub(crate) use mapped::{AddressSpace, Mapped};
 pub(crate) use pool::{Pool, Source};
 pub(crate) use ranges::Ranges;
-pub use shared::{OutOfRange, SharedMapping};
+pub use shared::{OutOfRange, ReadOnlyMapping, SharedMapping};
 
 use crate::DeviceError;
 

@@ -188,6 +188,29 @@ fn barrier() {
     fence(Ordering::SeqCst);
 }
 
+/// A range of a file that is only looked at: the kernel maps it without the right to write, so that nothing in this process
+/// can change what it shows.
+#[derive(Debug)]
+pub struct ReadOnlyMapping(SharedMapping);
+
+impl ReadOnlyMapping {
+    /// Maps `bytes` bytes of a file, shared, to be read. `offset` is a multiple of the page size.
+    ///
+    /// # Errors
+    /// Those of `mmap`.
+    pub fn of_file(file: &impl AsRawFd, offset: u64, bytes: usize) -> io::Result<Self> {
+        Ok(Self(SharedMapping { map: MmapOptions::new().offset(offset).len(bytes).map_raw_read_only(file)? }))
+    }
+
+    /// As [`SharedMapping::read_u32`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read_u32(&self, offset: u64) -> Result<u32, OutOfRange> {
+        self.0.read_u32(offset)
+    }
+}
+
 /// The offset, if the range is inside `size` bytes.
 fn inside(offset: u64, bytes: u64, size: u64) -> Option<usize> {
     let end = offset.checked_add(bytes)?;
@@ -252,5 +275,8 @@ mod tests {
         b.read(4096 + 8, &mut bytes).unwrap();
         assert_eq!(bytes, [0x78, 0x56, 0x34, 0x12]);
         assert_eq!(b.read_u32(4104), Ok(0x1234_5678));
+        let c = ReadOnlyMapping::of_file(&file, 4096, 4096).unwrap();
+        assert_eq!(c.read_u32(8), Ok(0x1234_5678));
+        assert!(c.read_u32(4096).is_err());
     }
 }

@@ -92,12 +92,9 @@ pub(super) struct Board {
 
 impl Board {
     /// Checks who answers before it may use memory. Its engine is left as it is, its interrupts are switched off.
-    pub fn new(parts: Parts, location: &str, reset: bool) -> Result<Self, TransportError> {
+    pub fn new(parts: Parts, location: &str) -> Result<Self, TransportError> {
         let Parts { window, memory, interrupt, control, lock } = parts;
         let mut board = Self { interrupt, memory, window, control, _lock: lock, enabled: 0 };
-        if reset {
-            board.control.reset()?;
-        }
         let found = board.get(register::MAGIC)?;
         if found != register::MAGIC_VALUE {
             return Err(TransportError::NotSystole { location: location.to_owned(), found });

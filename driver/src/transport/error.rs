@@ -3,7 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use super::PciAddress;
+use systole_isa::ABI_HASH;
+
+use super::{Identity, PciAddress};
 use crate::DeviceError;
 
 /// What keeps a board from being opened.
@@ -17,6 +19,21 @@ pub enum TransportError {
         location: String,
         /// Where it would be.
         path: String,
+    },
+    /// It is somebody else's card.
+    #[error(
+        "{location} is no Systole accelerator: {address} is {identity}{}; it was not touched; `systole probe` lists the \
+         boards of this machine", held(driver.as_deref())
+    )]
+    Foreign {
+        /// As asked for.
+        location: String,
+        /// The card.
+        address: PciAddress,
+        /// What it is.
+        identity: Identity,
+        /// The driver that the kernel has bound to it.
+        driver: Option<String>,
     },
     /// Another process has it.
     #[error(
@@ -64,8 +81,8 @@ pub enum TransportError {
     },
     /// It is bound to `vfio-pci`, but a device that shares its IOMMU group is not.
     #[error(
-        "{address} shares IOMMU group {group} with devices that are not bound to vfio-pci: {others}; bind these as well, \
-         or put the card into another slot"
+        "{address} shares IOMMU group {group} with devices that other drivers use: {others}; put the card into another slot, \
+         whose group it has to itself"
     )]
     Group {
         /// The card.
@@ -94,6 +111,17 @@ pub enum TransportError {
         /// What MAGIC reads.
         found: u32,
     },
+    /// A part of the chip of another contract answers.
+    #[error(
+        "{location} has contract {found:#018x}, this systole has {ABI_HASH:#018x}; it was only read; program it with a \
+         bitstream of this version, or use the systole that built its bitstream"
+    )]
+    AbiMismatch {
+        /// As asked for.
+        location: String,
+        /// What ABI_HASH reads.
+        found: u64,
+    },
     /// There is no memory that both sides reach.
     #[error("{location} has no memory to share with this host: {reason}; {mend}")]
     NoMemory {
@@ -117,7 +145,12 @@ pub enum TransportError {
     Device(#[from] DeviceError),
 }
 
-/// The command that gives a card to `vfio-pci`.
+/// Who holds a foreign card.
+fn held(driver: Option<&str>) -> String {
+    driver.map_or_else(|| " without a driver".to_owned(), |driver| format!(" that the driver {driver} holds"))
+}
+
+/// The command that gives a card of ours to `vfio-pci`.
 pub(super) fn bind_command(address: PciAddress) -> String {
     format!(
         "`echo vfio-pci | sudo tee /sys/bus/pci/devices/{address}/driver_override; echo {address} | sudo tee \
@@ -126,11 +159,17 @@ pub(super) fn bind_command(address: PciAddress) -> String {
 }
 
 /// Makes an error of a file that cannot be opened.
-pub(super) fn opening(path: &Path) -> impl FnOnce(io::Error) -> TransportError {
+pub(super) fn opening(path: &Path) -> impl FnOnce(io::Error) -> TransportError + '_ {
     let target = path.display().to_string();
     move |source| match source.kind() {
         io::ErrorKind::PermissionDenied => {
-            let mend = format!("`sudo chown $USER {target}` until the next boot, or install the udev rules");
+            // What `/dev/mem` or a UIO device shows need not be ours, so nobody is told to make it his own.
+            let unknown =
+                path.file_name().is_some_and(|name| name == "mem" || name.to_string_lossy().starts_with("uio"));
+            let mend = match unknown {
+                true => "run this as root, or install the udev rules if it is a board".to_owned(),
+                false => format!("`sudo chown $USER {target}` until the next boot, or install the udev rules"),
+            };
             TransportError::Denied { path: target, mend }
         }
         _ => DeviceError::System { call: "open", target, source }.into(),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-use super::pci::{Config, INTX_DISABLE};
+use super::config::{Config, INTX_DISABLE};
 use crate::sys::{Calls, INTX, MSI, MSIX};
 
 /// Time between two looks where there is no interrupt.

@@ -54,14 +54,16 @@ impl Lock {
 
 /// The name of a device's lock, the same whichever way it is opened: a card's address, or that of the registers.
 pub(super) fn key(kernel: &Kernel, place: Place) -> String {
-    let card_of = |base: u64| Function::all(kernel).into_iter().find(|card| card.covers(base));
-    let window = |base| card_of(base).map_or_else(|| format!("window-{base:x}"), |card| card.address.to_string());
+    let window = |base| {
+        let card = Function::covering(kernel, base);
+        card.map_or_else(|| format!("window-{base:x}"), |card| card.address.to_string())
+    };
     match place {
         Place::Pci(address) => address.to_string(),
         Place::Mem(base) => window(base),
         Place::Uio(number) => {
             let uio = Uio::find(kernel, number).ok();
-            let card = uio.as_ref().and_then(|uio| uio.card(kernel)).map(|card| card.address.to_string());
+            let card = uio.as_ref().and_then(|uio| uio.function(kernel)).map(|card| card.address.to_string());
             let registers = || uio.as_ref().and_then(Uio::registers).map(window);
             card.or_else(registers).unwrap_or_else(|| format!("uio-{number}"))
         }

@@ -12,12 +12,15 @@
 //! | sysfs | `resource.rs` | the card's own, huge pages | none: it is polled |
 //! | `/dev/mem` | `mem.rs` | u-dma-buf | none: it is polled |
 //!
-//! Invariants: one process owns a device, whichever way it is opened; a board may use memory only once it has answered
+//! Invariants: a foreign device is never locked, enabled, reset, configured or mapped to be written (`target.rs`); one process
+//! owns a device, whichever way it is opened; a board may use memory only once it has answered
 //! with its identity, and no longer when it is dropped; nothing here panics on what a kernel or a card says.
 
 mod board;
+mod config;
 mod doctor;
 mod error;
+mod foreign;
 mod interrupt;
 pub(crate) mod kernel;
 mod location;
@@ -26,21 +29,26 @@ mod mem;
 mod pci;
 mod physical;
 mod probe;
+mod registers;
 mod resource;
+mod target;
 mod uio;
 mod vfio;
+mod watched;
 mod window;
 
 pub use doctor::{Check, State, doctor};
 pub use error::TransportError;
+pub use foreign::Identity;
 pub use kernel::Kernel;
 pub use location::{Dma, Location, ParseLocationError, PciAddress, Place};
 pub use probe::{Candidate, Way, probe};
+pub use watched::Watched;
 
 use crate::Device;
 use board::Board;
 use lock::Lock;
-use pci::Function;
+use target::Target;
 use uio::Uio;
 
 /// How to open a board.
@@ -70,20 +78,28 @@ pub fn open_on(
     options: Options,
 ) -> Result<Box<dyn Device + Send>, TransportError> {
     let name = location.to_string();
+    let target = Target::find(kernel, location)?;
     let lock = || Lock::take(kernel, &lock::key(kernel, location.place), &name);
-    let parts = match location.place {
-        Place::Pci(address) => {
-            let card = Function::find(kernel, address)?;
-            match Way::of_card(kernel, &card)? {
-                Way::Vfio | Way::VfioIommufd => vfio::open(kernel, card, location, lock()?)?,
-                Way::Uio(number) => uio::open(kernel, &Uio::find(kernel, number)?, location, lock()?)?,
-                Way::Sysfs => resource::open(kernel, card, location, lock()?)?,
-            }
-        }
-        Place::Uio(number) => uio::open(kernel, &Uio::find(kernel, number)?, location, lock()?)?,
-        Place::Mem(base) => mem::open(kernel, base, location, lock()?)?,
+    let parts = match target {
+        Target::Card(card) => match Way::of_card(kernel, &card)? {
+            Way::Vfio | Way::VfioIommufd => vfio::open(kernel, card, location, options, lock()?)?,
+            Way::Uio(number) => uio::open_card(kernel, &Uio::find(kernel, number)?, card, location, options, lock()?)?,
+            Way::Sysfs => resource::open(kernel, card, location, options, lock()?)?,
+        },
+        Target::CardOnUio(card, uio) => uio::open_card(kernel, &uio, card, location, options, lock()?)?,
+        Target::PartOnUio(part, uio) => uio::open_part(kernel, &uio, &part, location, options, lock()?)?,
+        Target::Part(part) => mem::open(kernel, &part, location, options, lock()?)?,
     };
-    Ok(Box::new(Board::new(parts, &name, options.reset)?))
+    Ok(Box::new(Board::new(parts, &name)?))
+}
+
+/// Refuses, by the IDs that the kernel keeps, a location that names somebody else's card: for what comes before opening. A
+/// board that is not there passes, since a bitstream may bring it.
+///
+/// # Errors
+/// [`TransportError::Foreign`].
+pub fn refuse_foreign(kernel: &Kernel, location: &Location) -> Result<(), TransportError> {
+    target::refuse_foreign(kernel, location)
 }
 
 #[cfg(test)]

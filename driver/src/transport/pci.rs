@@ -1,62 +1,19 @@
-//! A PCI function as sysfs shows it, and its configuration space.
-//!
-//! Offsets and bits of the configuration space are those of the PCI Local Bus Specification 3.0, section 6.2.
+//! PCI functions as sysfs shows them: any [`Function`] to be asked who it is, and a [`Card`] of ours to be used.
 
-use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::fs;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use systole_isa::pci;
-
-use super::PciAddress;
+use super::config::Config;
 use super::error::{TransportError, opening, system};
+use super::foreign::Identity;
 use super::kernel::{self, Kernel};
+use super::{Location, PciAddress};
 use crate::DeviceError;
 
-const COMMAND: u64 = 0x04;
-/// Command bit: the function answers in its memory BARs.
-pub(super) const MEMORY: u16 = 1 << 1;
-/// Command bit: the function may read and write memory.
-pub(super) const MASTER: u16 = 1 << 2;
-/// Command bit: the function does not assert its interrupt pin. Bit 2 of byte 5.
-pub(super) const INTX_DISABLE: u16 = 1 << 10;
 /// Resource flag of the kernel (`linux/ioport.h`): memory, not I/O ports.
 const RESOURCE_MEMORY: u64 = 0x200;
-
-/// A function's configuration space in a file.
-#[derive(Clone, Debug)]
-pub(super) struct Config {
-    file: Arc<File>,
-    /// Where it begins.
-    base: u64,
-}
-
-impl Config {
-    /// The one that begins at `base`.
-    pub fn new(file: Arc<File>, base: u64) -> Self {
-        Self { file, base }
-    }
-
-    /// Sets bits of the command register, and clears others.
-    pub fn command(&self, set: u16, clear: u16) -> io::Result<()> {
-        let mut bytes = [0; 2];
-        self.file.read_exact_at(&mut bytes, self.base + COMMAND)?;
-        let command = u16::from_le_bytes(bytes);
-        if command == u16::MAX {
-            return Err(io::Error::new(
-                io::ErrorKind::NotConnected,
-                "the configuration space reads ones: the card is gone",
-            ));
-        }
-        let wanted = (command | set) & !clear;
-        if wanted != command {
-            self.file.write_all_at(&wanted.to_le_bytes(), self.base + COMMAND)?;
-        }
-        Ok(())
-    }
-}
 
 /// A BAR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,11 +24,13 @@ pub(super) struct Bar {
     pub bytes: u64,
 }
 
-/// A function.
+/// A function of the bus, whoever made it. What can be asked here is what the kernel keeps of it: no file of the function
+/// is opened, and nothing reaches the hardware.
 #[derive(Clone, Debug)]
 pub(super) struct Function {
     pub address: PciAddress,
-    pub path: PathBuf,
+    /// Private: who opens a file below it needs a [`Card`].
+    path: PathBuf,
 }
 
 impl Function {
@@ -92,10 +51,26 @@ impl Function {
         names.filter_map(|name| Some(Self { address: name.parse().ok()?, path: directory.join(name) })).collect()
     }
 
-    /// It has the IDs of our cards.
-    pub fn is_ours(&self) -> bool {
-        let id = |name| kernel::number(&self.path.join(name)).ok();
-        id("vendor") == Some(pci::VENDOR_ID.into()) && id("device") == Some(pci::DEVICE_ID.into())
+    /// The function with a memory BAR that holds this physical address.
+    pub fn covering(kernel: &Kernel, address: u64) -> Option<Self> {
+        let inside = |bar: Bar| address.checked_sub(bar.address).is_some_and(|offset| offset < bar.bytes);
+        let covers = |function: &Self| (0..6).filter_map(|number| function.bar(number)).any(inside);
+        Self::all(kernel).into_iter().find(covers)
+    }
+
+    /// Its numbers, as the kernel read them when it found the function: right also when the link is dead.
+    pub fn identity(&self) -> Result<Identity, DeviceError> {
+        let number = |name: &str| {
+            let path = self.path.join(name);
+            kernel::number(&path).map_err(system("read", path.display().to_string()))
+        };
+        Ok(Identity {
+            vendor: number("vendor")? as u16,
+            device: number("device")? as u16,
+            subsystem_vendor: number("subsystem_vendor")? as u16,
+            subsystem_device: number("subsystem_device")? as u16,
+            class: number("class")? as u32,
+        })
     }
 
     /// The driver that the kernel has bound to it.
@@ -117,28 +92,61 @@ impl Function {
     pub fn bar(&self, number: usize) -> Option<Bar> {
         bar(&kernel::text(&self.path.join("resource")).ok()?, number)
     }
+}
+
+/// A function that is a card of ours. There is none without proof: everything that locks, enables, resets, maps or writes to
+/// a function takes a card.
+#[derive(Clone, Debug)]
+pub(super) struct Card(Function);
+
+impl Deref for Card {
+    type Target = Function;
+
+    fn deref(&self) -> &Function {
+        &self.0
+    }
+}
+
+impl Card {
+    /// Proves that a function is ours; `location` is for the message.
+    ///
+    /// # Errors
+    /// [`TransportError::Foreign`] says what it is instead.
+    pub fn prove(function: Function, location: &Location) -> Result<Self, TransportError> {
+        let identity = function.identity()?;
+        if identity.is_ours() {
+            return Ok(Self(function));
+        }
+        let (location, driver) = (location.to_string(), function.driver());
+        Err(TransportError::Foreign { location, address: function.address, identity, driver })
+    }
+
+    /// Every card of ours.
+    pub fn all(kernel: &Kernel) -> impl Iterator<Item = Self> {
+        let ours = |function: &Function| function.identity().is_ok_and(|identity| identity.is_ours());
+        Function::all(kernel).into_iter().filter(ours).map(Self)
+    }
+
+    /// One of its files.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
 
     /// The file that shows a BAR.
     pub fn resource(&self, number: usize) -> PathBuf {
-        self.path.join(format!("resource{number}"))
-    }
-
-    /// Whether one of its memory BARs holds this physical address.
-    pub fn covers(&self, address: u64) -> bool {
-        let inside = |bar: Bar| address.checked_sub(bar.address).is_some_and(|offset| offset < bar.bytes);
-        (0..6).filter_map(|number| self.bar(number)).any(inside)
+        self.file(&format!("resource{number}"))
     }
 
     /// Its configuration space, to be read and written.
     pub fn config(&self) -> Result<Config, TransportError> {
-        let path = self.path.join("config");
+        let path = self.file("config");
         let file = kernel::open(&path).map_err(opening(&path))?;
         Ok(Config::new(Arc::new(file), 0))
     }
 
     /// Switches it on, as a driver of the kernel would.
     pub fn enable(&self, on: bool) -> Result<(), DeviceError> {
-        let path = self.path.join("enable");
+        let path = self.file("enable");
         fs::write(&path, if on { "1" } else { "0" }).map_err(system("write", path.display().to_string()))
     }
 
@@ -147,7 +155,7 @@ impl Function {
     /// # Errors
     /// [`DeviceError::Unsupported`] if the kernel knows none.
     pub fn reset(&self) -> Result<(), DeviceError> {
-        let path = self.path.join("reset");
+        let path = self.file("reset");
         if !path.exists() {
             return Err(DeviceError::Unsupported {
                 what: "a reset of the function",
@@ -192,26 +200,5 @@ mod tests {
         assert_eq!(bar(RESOURCE, 5), None, "backwards");
         assert_eq!(bar(RESOURCE, 6), None, "behind the end");
         assert_eq!(bar("0x1 zzz", 0), None);
-    }
-
-    #[test]
-    fn commands_change_the_asked_bits_only() {
-        let file = tempfile::tempfile().unwrap();
-        file.write_all_at(&[0xab; 64], 0).unwrap();
-        file.write_all_at(&0x0401u16.to_le_bytes(), 16 + COMMAND).unwrap();
-        let config = Config::new(Arc::new(file.try_clone().unwrap()), 16);
-        let command = || {
-            let mut bytes = [0; 4];
-            file.read_exact_at(&mut bytes, 16 + COMMAND).unwrap();
-            assert_eq!(bytes[2..], [0xab; 2], "the status behind it clears what is written as one");
-            u16::from_le_bytes([bytes[0], bytes[1]])
-        };
-        config.command(MEMORY | MASTER, INTX_DISABLE).unwrap();
-        assert_eq!(command(), 0x0007);
-        config.command(INTX_DISABLE, MASTER).unwrap();
-        assert_eq!(command(), 0x0403);
-        file.write_all_at(&[0xff; 2], 16 + COMMAND).unwrap();
-        assert_eq!(config.command(MASTER, 0).unwrap_err().kind(), io::ErrorKind::NotConnected);
-        assert_eq!(command(), u16::MAX, "nothing is written to a card that is gone");
     }
 }

@@ -4,18 +4,14 @@ use systole_isa::pci::{LOCAL_MEMORY_BASE, MEMORY_BAR};
 
 use super::error::TransportError;
 use super::kernel::{self, Kernel, page_size};
-use super::pci::{Bar, Function};
+use super::pci::{Bar, Card};
 use super::window::{map, pages};
 use super::{Dma, Location};
 use crate::memory::huge::HugePages;
 use crate::memory::{Coherent, DmaBuffer, DmaMemory, Local, Pool, udmabuf};
 
 /// The memory that a card is used with.
-pub(super) fn of_card(
-    kernel: &Kernel,
-    card: &Function,
-    location: &Location,
-) -> Result<Box<dyn DmaMemory>, TransportError> {
+pub(super) fn of_card(kernel: &Kernel, card: &Card, location: &Location) -> Result<Box<dyn DmaMemory>, TransportError> {
     let bounds = bounds(kernel, card);
     match (&location.dma, card.bar(MEMORY_BAR)) {
         (Dma::Auto | Dma::Local, Some(bar)) => return local(card, bar),
@@ -56,7 +52,7 @@ pub(super) fn no_local(location: &Location) -> TransportError {
 }
 
 /// The card's own memory, whose address on its bus is fixed.
-fn local(card: &Function, bar: Bar) -> Result<Box<dyn DmaMemory>, TransportError> {
+fn local(card: &Card, bar: Bar) -> Result<Box<dyn DmaMemory>, TransportError> {
     let path = card.resource(MEMORY_BAR);
     // A BAR of memory is as large as a page and aligned to its size.
     let pages = pages(0, bar.bytes, page_size()).ok_or_else(|| TransportError::NoWindow {
@@ -78,7 +74,7 @@ enum Bounds {
 }
 
 /// Finds out, and says aloud what a card could do.
-fn bounds(kernel: &Kernel, card: &Function) -> Bounds {
+fn bounds(kernel: &Kernel, card: &Card) -> Bounds {
     let Some(group) = card.iommu_group() else {
         tracing::warn!(
             card = %card.address,
@@ -99,7 +95,7 @@ fn bounds(kernel: &Kernel, card: &Function) -> Bounds {
 }
 
 /// Refuses a card that does not reach physical addresses.
-fn reaches(bounds: &Bounds, card: &Function, location: &Location) -> Result<(), TransportError> {
+fn reaches(bounds: &Bounds, card: &Card, location: &Location) -> Result<(), TransportError> {
     let Bounds::Translated { group } = bounds else { return Ok(()) };
     Err(TransportError::NoMemory {
         location: location.to_string(),

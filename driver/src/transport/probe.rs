@@ -8,7 +8,7 @@ use systole_isa::pci::{MEMORY_BAR, REGISTER_BAR};
 use super::error::TransportError;
 use super::kernel::Kernel;
 use super::lock::{self, Lock};
-use super::pci::Function;
+use super::pci::{Card, Function};
 use super::uio::Uio;
 use super::{Location, Place, vfio};
 
@@ -38,7 +38,7 @@ impl fmt::Display for Way {
 
 impl Way {
     /// The way that a card's driver leaves.
-    pub(super) fn of_card(kernel: &Kernel, card: &Function) -> Result<Self, TransportError> {
+    pub(super) fn of_card(kernel: &Kernel, card: &Card) -> Result<Self, TransportError> {
         match (card.driver().as_deref(), card.uio()) {
             (None, _) => Ok(Self::Sysfs),
             (Some("vfio-pci"), _) => match vfio::way(kernel, card) {
@@ -54,13 +54,13 @@ impl Way {
     /// What a user must be allowed to open for it, the card's own memory included; nothing if the board has gone.
     pub(super) fn files(&self, kernel: &Kernel, place: Place) -> Vec<PathBuf> {
         let card = match place {
-            Place::Pci(address) => Function::find(kernel, address).ok(),
+            Place::Pci(address) => Function::find(kernel, address).and_then(|f| Card::prove(f, &place.into())).ok(),
             Place::Uio(_) | Place::Mem(_) => None,
         };
         let of_card = |names: &[&str]| -> Vec<PathBuf> {
             let Some(card) = &card else { return Vec::new() };
             let memory = card.bar(MEMORY_BAR).map(|_| card.resource(MEMORY_BAR));
-            names.iter().map(|name| card.path.join(name)).chain(memory).collect()
+            names.iter().map(|name| card.file(name)).chain(memory).collect()
         };
         let window = || card.as_ref().map(|card| card.resource(REGISTER_BAR));
         match *self {
@@ -103,14 +103,15 @@ impl Candidate {
 
 /// Every card with our PCI IDs, and every UIO device of the chip whose name says that it is ours.
 pub fn probe(kernel: &Kernel) -> Vec<Candidate> {
-    let cards = Function::all(kernel).into_iter().filter(Function::is_ours).map(|card| Candidate {
+    let cards = Card::all(kernel).map(|card| Candidate {
         location: Place::Pci(card.address).into(),
         name: format!("{:04x}:{:04x}", systole_isa::pci::VENDOR_ID, systole_isa::pci::DEVICE_ID),
         driver: card.driver(),
         way: Way::of_card(kernel, &card),
         owner: Lock::owner(kernel, &lock::key(kernel, Place::Pci(card.address))),
     });
-    let parts = Uio::all(kernel).into_iter().filter(|uio| uio.card(kernel).is_none() && uio.name().contains("systole"));
+    let parts =
+        Uio::all(kernel).into_iter().filter(|uio| uio.function(kernel).is_none() && uio.name().contains("systole"));
     let parts = parts.map(|uio| Candidate {
         location: Place::Uio(uio.number).into(),
         name: uio.name(),

@@ -1,5 +1,6 @@
 //! Opening boards on machines made of files.
 
+mod foreign;
 mod machine;
 mod refusals;
 
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use systole_isa::pci::LOCAL_MEMORY_BASE;
 use systole_isa::register::{self, WINDOW_BYTES};
 
-use super::pci::{INTX_DISABLE, MASTER, MEMORY};
+use super::config::{INTX_DISABLE, MASTER, MEMORY};
 use super::*;
 use crate::sys::INTX;
 use crate::{DeviceError, RegisterAccess};
@@ -235,8 +236,7 @@ fn a_part_of_the_chip_opens_through_the_map_that_has_its_registers() {
 fn a_window_opens_through_dev_mem() {
     let machine = Machine::with_card(None);
     machine.dma_buffer();
-    machine.file("dev/mem", b"").set_len(0x4000_2000).unwrap();
-    machine.write("dev/mem", 0x4000_0000, &register::MAGIC_VALUE.to_le_bytes());
+    machine.memory(0x4000_0000);
     let mut device = open_at(&machine, "mem:0x40000000").unwrap();
     registers_work(&mut *device);
     assert_eq!(memory_works(&mut *device), 0x7000_0000);
@@ -292,6 +292,7 @@ fn a_card_is_owned_once_whichever_way_it_is_opened() {
 
     let machine = Machine::with_card(None);
     machine.dma_buffer();
+    machine.memory(0xfea0_0000);
     let _device = card(&machine);
     assert!(
         matches!(open_at(&machine, "mem:0xfea00000"), Err(TransportError::Busy { .. })),

@@ -13,14 +13,15 @@ use systole_isa::pci::{LOCAL_MEMORY_BASE, MEMORY_BAR, REGISTER_BAR};
 use systole_isa::register::WINDOW_BYTES;
 
 use super::board::{Control, Parts, Window};
+use super::config::{Config, MASTER, MEMORY};
 use super::error::{TransportError, opening, system};
 use super::interrupt::{Interrupt, Polling, VfioInterrupt};
 use super::kernel::{self, Kernel, page_size};
 use super::lock::Lock;
-use super::pci::{Config, Function, MASTER, MEMORY};
+use super::pci::{Card, Function};
 use super::physical::no_local;
 use super::window::too_small;
-use super::{Dma, Location};
+use super::{Dma, Location, Options};
 use crate::DeviceError;
 use crate::memory::{AddressSpace, Coherent, DmaBuffer, DmaMemory, Local, Mapped, Pool, SharedMapping};
 use crate::sys::{Calls, GROUP_VIABLE, IovaRange, Region};
@@ -49,8 +50,8 @@ impl Way {
 
 /// The way in that the kernel offers; the newer one if both, unless it is closed to this user. The group's file is not tried:
 /// it can be open only once, and whoever has it or is about to would be in the way.
-pub(super) fn way(kernel: &Kernel, card: &Function) -> Option<Way> {
-    let own = kernel::entries(&card.path.join("vfio-dev")).into_iter().next().map(Way::Iommufd);
+pub(super) fn way(kernel: &Kernel, card: &Card) -> Option<Way> {
+    let own = kernel::entries(&card.file("vfio-dev")).into_iter().next().map(Way::Iommufd);
     let own = own.filter(|way| way.files(kernel).iter().all(|file| file.exists()));
     match (own, card.iommu_group().map(Way::Group)) {
         (Some(own), Some(group)) => {
@@ -131,7 +132,7 @@ fn through_iommufd(kernel: &Kernel, name: &str) -> Result<Opened, TransportError
     Ok((device, Arc::new(Space { calls, iommu, id })))
 }
 
-fn through_group(kernel: &Kernel, card: &Function, number: &str) -> Result<Opened, TransportError> {
+fn through_group(kernel: &Kernel, card: &Card, number: &str) -> Result<Opened, TransportError> {
     let calls = Arc::clone(&kernel.calls);
     let container = open_file(&kernel.dev.join("vfio/vfio"))?;
     let version = calls.api_version(&container).map_err(system("VFIO_GET_API_VERSION", "/dev/vfio/vfio"))?;
@@ -158,7 +159,7 @@ fn through_group(kernel: &Kernel, card: &Function, number: &str) -> Result<Opene
 }
 
 /// The devices of a group that a driver other than vfio-pci holds.
-fn others(kernel: &Kernel, card: &Function, group: &str) -> String {
+fn others(kernel: &Kernel, card: &Card, group: &str) -> String {
     let names = kernel::entries(&kernel.sys.join("kernel/iommu_groups").join(group).join("devices"));
     let held = names.iter().filter_map(|name| {
         let driver =
@@ -173,7 +174,7 @@ struct VfioControl {
     calls: Arc<dyn Calls>,
     device: Arc<File>,
     config: Config,
-    card: Function,
+    card: Card,
 }
 
 impl VfioControl {
@@ -209,7 +210,13 @@ impl Control for VfioControl {
 }
 
 /// Opens a card that is bound to `vfio-pci`.
-pub(super) fn open(kernel: &Kernel, card: Function, location: &Location, lock: Lock) -> Result<Parts, TransportError> {
+pub(super) fn open(
+    kernel: &Kernel,
+    card: Card,
+    location: &Location,
+    options: Options,
+    lock: Lock,
+) -> Result<Parts, TransportError> {
     let (device, space) = match way(kernel, &card) {
         Some(Way::Iommufd(name)) => through_iommufd(kernel, &name)?,
         Some(Way::Group(number)) => through_group(kernel, &card, &number)?,
@@ -222,9 +229,14 @@ pub(super) fn open(kernel: &Kernel, card: Function, location: &Location, lock: L
             .map_err(system("VFIO_DEVICE_GET_REGION_INFO", format!("region {index} of {}", card.address)))
     };
     let config = Config::new(Arc::clone(&device), region(CONFIG_REGION)?.offset);
-    let control = VfioControl { calls: Arc::clone(&calls), device: Arc::clone(&device), config, card: card.clone() };
+    let mut control =
+        VfioControl { calls: Arc::clone(&calls), device: Arc::clone(&device), config, card: card.clone() };
     // A BAR of a function that does not answer in memory faults when it is touched.
-    control.command(MEMORY, 0)?;
+    if options.reset {
+        control.reset()?
+    } else {
+        control.command(MEMORY, 0)?
+    }
     let window = window(&device, region(REGISTER_BAR as u32)?, location)?;
     let memory = match location.dma {
         Dma::Auto | Dma::Host => Box::new(Mapped::new(space, page_size())?),

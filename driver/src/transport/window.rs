@@ -1,6 +1,6 @@
 //! Mapping a window of registers or memory that need not begin or end at a page.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -8,9 +8,8 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use systole_isa::register::WINDOW_BYTES;
 
-use super::board::Window;
 use super::error::{TransportError, opening, system};
-use crate::memory::SharedMapping;
+use crate::memory::{ReadOnlyMapping, SharedMapping};
 
 /// Which pages of a file hold a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,21 +29,31 @@ pub(super) fn pages(start: u64, bytes: u64, page: u64) -> Option<Pages> {
     Some(Pages { offset, bytes: end - offset, inner: start - offset })
 }
 
-/// Maps bytes of a file that is opened for it. With `uncached`, accesses go past the CPU's caches where the file decides
+/// Maps bytes of a file, to be read and written. With `uncached`, accesses go past the CPU's caches where the file decides
 /// that, as `/dev/mem` does.
 pub(super) fn map(path: &Path, pages: Pages, uncached: bool) -> Result<SharedMapping, TransportError> {
-    let flags = if uncached { OFlags::SYNC } else { OFlags::empty() };
-    let mut options = OpenOptions::new();
-    let file = options.read(true).write(true).custom_flags(flags.bits() as i32).open(path).map_err(opening(path))?;
-    let bytes = usize::try_from(pages.bytes).map_err(io::Error::other);
-    let mapping = bytes.and_then(|bytes| SharedMapping::of_file(&file, pages.offset, bytes));
-    let target = format!("{:#x} bytes at {:#x} of {}", pages.bytes, pages.offset, path.display());
-    Ok(mapping.map_err(system("mmap", target))?)
+    mapped(path, pages, uncached, true, SharedMapping::of_file)
 }
 
-/// The register window in a mapping of `pages`.
-pub(super) fn registers(mapping: SharedMapping, pages: Pages) -> Window {
-    Window::new(mapping, pages.inner)
+/// As [`map`], to be read only: neither file nor mapping can be written.
+pub(super) fn watch(path: &Path, pages: Pages, uncached: bool) -> Result<ReadOnlyMapping, TransportError> {
+    mapped(path, pages, uncached, false, ReadOnlyMapping::of_file)
+}
+
+fn mapped<M>(
+    path: &Path,
+    pages: Pages,
+    uncached: bool,
+    write: bool,
+    map: impl FnOnce(&File, u64, usize) -> io::Result<M>,
+) -> Result<M, TransportError> {
+    let flags = if uncached { OFlags::SYNC } else { OFlags::empty() };
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(write).custom_flags(flags.bits() as i32).open(path).map_err(opening(path))?;
+    let bytes = usize::try_from(pages.bytes).map_err(io::Error::other);
+    let mapping = bytes.and_then(|bytes| map(&file, pages.offset, bytes));
+    let target = format!("{:#x} bytes at {:#x} of {}", pages.bytes, pages.offset, path.display());
+    Ok(mapping.map_err(system("mmap", target))?)
 }
 
 /// The window's size, as an error tells of one that is smaller.

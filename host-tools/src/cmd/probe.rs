@@ -3,14 +3,13 @@
 use std::process::ExitCode;
 
 use serde::Serialize;
-use systole_driver::transport::{self, Candidate, Kernel, TransportError};
+use systole_driver::transport::{self, Candidate, Kernel, TransportError, Watched};
 
 use crate::device::kernel;
 use crate::identity::{Identity, IdentityJson};
 use crate::logging;
 use crate::output::{Output, plain};
 use crate::view::table::table;
-use crate::watch::Watched;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -87,7 +86,7 @@ impl Args {
 
 /// Reads who answers, beside the owner if there is one.
 fn identity(kernel: &Kernel, candidate: &Candidate) -> anyhow::Result<Identity> {
-    let watched = Watched::open(kernel, &candidate.location);
+    let watched = Watched::open(kernel, &candidate.location).map_err(anyhow::Error::from);
     let looked = watched.and_then(|mut device| Ok(Identity::read(&mut device)?));
     match looked {
         // A card that sleeps reads as ones until it is opened.

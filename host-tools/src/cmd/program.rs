@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::bail;
 use systole_bitgen::bitstream::{self, Bundle, self_test};
-use systole_driver::Engine;
+use systole_driver::{Engine, transport};
 use systole_isa::HwConfig;
 
 use crate::device::{self, DeviceSpec, kernel};
@@ -59,6 +59,10 @@ impl Args {
         let bundle = bitstream::verify(&self.bundle)?;
         check_self_test(&bundle)?;
         let plan = Plan::new(&kernel(), &bundle, self.via, self.board.as_deref())?;
+        if let Some(DeviceSpec::Board(location)) = &self.device {
+            // Not after loading: whoever mistyped the address should learn it while nothing has changed.
+            transport::refuse_foreign(&kernel(), location)?;
+        }
         let mut out = Output::new();
         let started = Instant::now();
         if !self.dry_run {

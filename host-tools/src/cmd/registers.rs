@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use systole_driver::Device;
+use systole_driver::transport::Watched;
 use systole_isa::register::{Access, REGISTERS, RegisterDecl, by_name};
 
 use crate::device::{DeviceArg, DeviceSpec, kernel};
@@ -11,7 +12,6 @@ use crate::logging;
 use crate::output::Output;
 use crate::verilated_args::VerilatedArgs;
 use crate::view::table::table;
-use crate::watch::Watched;
 
 const PEEK_EXAMPLES: &str = "\
 Examples:

@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use systole_driver::RegisterAccess;
-use systole_driver::transport::{Kernel, Location};
+use systole_driver::transport::{Kernel, Location, Watched};
 use systole_isa::{HwConfig, register};
 
 use super::{Sample, Source, distance};
 use crate::identity::Identity;
-use crate::watch::Watched;
 
 /// Between two looks at CQ_TAIL. A ring has 16 slots, so more than 8000 completions a second would be counted short.
 const LOOK: Duration = Duration::from_millis(2);

@@ -3,7 +3,9 @@
 //! Numbers are those of the PCI Local Bus Specification 3.0 (header, MSI-X), the PCI Bus Power Management Specification
 //! 1.2 and the PCI Express Base Specification 3.0 (7.8).
 
-use systole_isa::pci::{CLASS, DEVICE_ID, MEMORY_BAR, MSIX_BAR, REGISTER_BAR, VECTORS, VENDOR_ID};
+use systole_isa::pci::{
+    CLASS, DEVICE_ID, MEMORY_BAR, MSIX_BAR, REGISTER_BAR, SUBSYSTEM_ID, SUBSYSTEM_VENDOR_ID, VECTORS, VENDOR_ID,
+};
 use systole_isa::register::WINDOW_BYTES;
 
 /// Bytes of the configuration space of a PCI Express function.
@@ -67,8 +69,8 @@ impl ConfigSpace {
         if vectors {
             space.bar(MSIX_BAR, MSIX_BAR_BYTES.into(), 0);
         }
-        space.put(0x2c, &VENDOR_ID.to_le_bytes());
-        space.put(0x2e, &DEVICE_ID.to_le_bytes());
+        space.put(0x2c, &SUBSYSTEM_VENDOR_ID.to_le_bytes());
+        space.put(0x2e, &SUBSYSTEM_ID.to_le_bytes());
         space.put(CAPABILITIES, &[POWER as u8]);
         space.allow(INTERRUPT_LINE, &[0xff]);
         // Pin A.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::BorrowedFd;
-use std::os::unix::fs::{FileExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use rustix::io::Errno;
+use systole_isa::ABI_HASH;
 use systole_isa::register::{self, MAGIC_VALUE};
 
 use super::super::Kernel;
@@ -33,6 +34,8 @@ pub struct Vfio {
     /// A call that fails.
     pub fails: Mutex<Option<(&'static str, Errno)>>,
     pub viable: bool,
+    /// The card reads as ones until it is reset.
+    pub dead: bool,
     /// Interrupt kinds that the card has.
     pub kinds: Vec<u32>,
 }
@@ -129,7 +132,13 @@ impl Calls for Vfio {
         self.enter("VFIO_DEVICE_SET_IRQS(unmask)")
     }
     fn reset(&self, _: &File) -> io::Result<()> {
-        self.enter("VFIO_DEVICE_RESET")
+        self.enter("VFIO_DEVICE_RESET")?;
+        if self.dead {
+            let file = OpenOptions::new().write(true).open(&self.device)?;
+            file.write_all_at(&MAGIC_VALUE.to_le_bytes(), 0)?;
+            file.write_all_at(&[0; 4096], CONFIG_AT)?;
+        }
+        Ok(())
     }
 }
 
@@ -155,6 +164,7 @@ impl Machine {
             mapped: Mutex::default(),
             fails: Mutex::default(),
             viable: true,
+            dead: false,
             kinds: vec![MSIX],
         };
         change(&mut vfio);
@@ -166,6 +176,10 @@ impl Machine {
         let device = machine.file("dev/vfio/devices/vfio0", b"");
         device.set_len(DEVICE_BYTES).unwrap();
         device.write_all_at(&MAGIC_VALUE.to_le_bytes(), 0).unwrap();
+        if machine.vfio.dead {
+            device.write_all_at(&[0xff; 4096], 0).unwrap();
+            device.write_all_at(&[0xff; 4096], CONFIG_AT).unwrap();
+        }
         machine
     }
 
@@ -175,9 +189,16 @@ impl Machine {
         let resource = "0x00000000fea00000 0x00000000fea00fff 0x0000000000040200\n\
                         0x0000000000000000 0x0000000000000000 0x0000000000000000\n\
                         0x0000000800000000 0x000000080000ffff 0x000000000014220c\n";
-        for (name, text) in
-            [("vendor", "0x1234\n"), ("device", "0x5953\n"), ("resource", resource), ("reset", ""), ("enable", "0\n")]
-        {
+        for (name, text) in [
+            ("vendor", "0x1234\n"),
+            ("device", "0x5953\n"),
+            ("subsystem_vendor", "0x1234\n"),
+            ("subsystem_device", "0x5953\n"),
+            ("class", "0x120000\n"),
+            ("resource", resource),
+            ("reset", ""),
+            ("enable", "0\n"),
+        ] {
             self.file(&format!("{path}/{name}"), text.as_bytes());
         }
         self.file(&format!("{path}/config"), &[0; 64]);
@@ -225,7 +246,55 @@ impl Machine {
             }
         }
         let page = super::super::kernel::page_size();
-        self.write("dev/uio0", page + 0x100, &MAGIC_VALUE.to_le_bytes());
+        self.identify("dev/uio0", page + 0x100);
+    }
+
+    /// Puts the registers by which a part of the chip says who it is into a file.
+    pub fn identify(&self, path: &str, at: u64) {
+        self.write(path, at + u64::from(register::MAGIC.offset), &MAGIC_VALUE.to_le_bytes());
+        self.write(path, at + u64::from(register::ABI_HASH_LO.offset), &ABI_HASH.to_le_bytes());
+    }
+
+    /// Makes a card one of somebody else: an NVMe drive.
+    pub fn estrange(&self, address: &str) {
+        for (name, text) in [
+            ("vendor", "0x144d\n"),
+            ("device", "0xa80a\n"),
+            ("subsystem_vendor", "0x144d\n"),
+            ("subsystem_device", "0xa801\n"),
+            ("class", "0x010802\n"),
+        ] {
+            self.file(&format!("sys/bus/pci/devices/{address}/{name}"), text.as_bytes());
+        }
+    }
+
+    /// Every file, directory and link: what it holds, and when it and its metadata were last changed.
+    pub fn snapshot(&self) -> BTreeMap<PathBuf, (Vec<u8>, [i64; 4])> {
+        let mut all = BTreeMap::new();
+        let mut directories = vec![self.root.path().to_owned()];
+        while let Some(directory) = directories.pop() {
+            for path in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+                let data = path.symlink_metadata().unwrap();
+                let times = [data.mtime(), data.mtime_nsec(), data.ctime(), data.ctime_nsec()];
+                let mut bytes = Vec::new();
+                if data.is_dir() {
+                    directories.push(path.clone());
+                } else if data.is_file() {
+                    // Of a long file with a window near its end no more than that: it is nearly all hole.
+                    let mut file = File::open(&path).unwrap();
+                    file.seek(SeekFrom::Start(data.len().saturating_sub(1 << 20))).unwrap();
+                    file.read_to_end(&mut bytes).unwrap();
+                }
+                all.insert(path, (bytes, times));
+            }
+        }
+        all
+    }
+
+    /// Adds `/dev/mem` with a part of the chip at this address.
+    pub fn memory(&self, base: u64) {
+        self.file("dev/mem", b"").set_len(base + 0x2000).unwrap();
+        self.identify("dev/mem", base);
     }
 
     /// Adds a coherent u-dma-buf of 64 KiB.
@@ -288,7 +357,8 @@ impl Machine {
         }
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    /// One of the machine's files.
+    pub fn path(&self, path: &str) -> PathBuf {
         self.root.path().join(path)
     }
 

@@ -58,8 +58,8 @@ fn a_group_that_is_shared() {
     machine.group("0000:00:04.2", "DMA\n");
     assert_eq!(
         refused(&machine, "pci:0000:00:04.0"),
-        "0000:00:04.0 shares IOMMU group 7 with devices that are not bound to vfio-pci: 0000:00:04.1 (snd_hda_intel); bind \
-         these as well, or put the card into another slot"
+        "0000:00:04.0 shares IOMMU group 7 with devices that other drivers use: 0000:00:04.1 (snd_hda_intel); put the card \
+         into another slot, whose group it has to itself"
     );
 }
 
@@ -125,6 +125,7 @@ fn memory_that_cannot_be_shared() {
     machine.file(&format!("sys/bus/pci/devices/{CARD}/resource"), b"0xfea00000 0xfea00fff 0x200\n");
     assert!(refused(&machine, "pci:0000:00:04.0,dma=local").contains("the card shows no memory of its own in BAR 2"));
     machine.uio(false);
+    machine.memory(0x4000_0000);
     for location in ["uio:0", "uio:0,dma=host", "mem:0x40000000"] {
         let error = refused(&machine, location);
         assert!(
