@@ -14,6 +14,8 @@ use systole_driver::transport::Kernel;
 pub const INSTALL: &str = "sudo apt-get install openfpgaloader";
 /// Name of the bitstream below the kernel's firmware directory.
 const FIRMWARE: &str = "systole.bin";
+/// What the kernel calls the manager of a Zynq's own fabric (`drivers/fpga/zynq-fpga.c`, `zynqmp-fpga.c`).
+const ZYNQ: &str = "Xilinx Zynq";
 /// Longest time for loading; a large part over a slow cable takes a minute.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -63,7 +65,12 @@ impl Plan {
     /// Finds the way to load a bundle, and what it takes.
     /// `board` is what openFPGALoader calls it, if that is not what the bundle does.
     pub fn new(kernel: &Kernel, bundle: &Bundle, via: Option<Via>, board: Option<&str>) -> anyhow::Result<Self> {
-        let manager = managers(kernel).into_iter().next();
+        // Others configure parts of somebody else, such as an accelerator card of another maker.
+        let is_zynq = |name: &String| {
+            let path = kernel.sys.join("class/fpga_manager").join(name).join("name");
+            std::fs::read_to_string(path).is_ok_and(|name| name.starts_with(ZYNQ))
+        };
+        let manager = managers(kernel).into_iter().find(is_zynq);
         // An ECP5 is configured over JTAG; what the kernel manages is the part it runs on.
         let jtag = bundle.manifest.device.starts_with("LFE5");
         let bitstream = bundle.bitstream();
@@ -81,7 +88,7 @@ impl Plan {
                 }
                 let Some(name) = manager else {
                     bail!(
-                        "this kernel has no fpga_manager; run this on the Zynq itself, with CONFIG_FPGA, or use --via \
+                        "this kernel has no fpga_manager for a Zynq; run this on the Zynq itself, with CONFIG_FPGA, or use --via \
                          openfpgaloader"
                     );
                 };
@@ -211,10 +218,13 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (kernel, bundle) = (Kernel::under(root.path()), zynq(root.path()));
         let refused = Plan::new(&kernel, &bundle, None, None).err().unwrap().to_string();
-        assert!(refused.starts_with("this kernel has no fpga_manager; "), "{refused}");
+        assert!(refused.starts_with("this kernel has no fpga_manager for a Zynq; "), "{refused}");
 
         let manager = root.path().join("sys/class/fpga_manager/fpga0");
         std::fs::create_dir_all(&manager).unwrap();
+        std::fs::write(manager.join("name"), "Intel FPGA DFL manager\n").unwrap();
+        assert!(Plan::new(&kernel, &bundle, None, None).is_err(), "it configures a part of somebody else");
+        std::fs::write(manager.join("name"), "Xilinx ZynqMP FPGA Manager\n").unwrap();
         std::fs::write(manager.join("state"), "write init error\n").unwrap();
         let plan = Plan::new(&kernel, &bundle, None, None).unwrap();
         let failed = plan.execute().unwrap_err().to_string();
