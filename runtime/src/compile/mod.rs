@@ -15,6 +15,7 @@ mod scheduler;
 #[cfg(test)]
 mod tests;
 
+use systole_driver::verifier::{MAX_INSTRUCTIONS, MAX_WRITABLE_BYTES};
 use systole_driver::{Program, RegionSpec, Tag};
 use systole_isa::{ABI_HASH, DRAM_ALIGN, HwConfig, REGIONS};
 
@@ -66,6 +67,18 @@ pub enum CompileError {
         tokens: u32,
         /// Sequences.
         batch: u32,
+    },
+    /// The program exceeds what is verified and submitted at once.
+    #[error("{tokens} tokens times batch {batch} need more than {max} {what} in one program: use a smaller batch")]
+    TooLarge {
+        /// Sequence length.
+        tokens: u32,
+        /// Sequences.
+        batch: u32,
+        /// What there is too much of.
+        what: &'static str,
+        /// The most of it.
+        max: u64,
     },
 }
 
@@ -139,6 +152,9 @@ pub fn compile(encoder: &Encoder, config: &'static HwConfig, tokens: u32, batch:
     for (bytes, region) in writable.iter_mut().zip(&regions).filter(|(_, r)| r.writable) {
         *bytes = region.size;
     }
+    if writable.iter().map(|&bytes| u64::from(bytes)).sum::<u64>() > MAX_WRITABLE_BYTES {
+        return Err(CompileError::TooLarge { tokens, batch, what: "bytes of activations", max: MAX_WRITABLE_BYTES });
+    }
     let scheduler = Scheduler::new(config, writable);
     let mut compiler = Compiler {
         encoder,
@@ -154,6 +170,10 @@ pub fn compile(encoder: &Encoder, config: &'static HwConfig, tokens: u32, batch:
         spill_side: 0,
     };
     compiler.encoder_program(rows);
+    if compiler.scheduler.is_full() {
+        let max = MAX_INSTRUCTIONS as u64;
+        return Err(CompileError::TooLarge { tokens, batch, what: "instructions", max });
+    }
     let (code, tags) = (compiler.scheduler.finish(), compiler.tags);
     Ok(Program { config, abi_hash: ABI_HASH, tokens, batch, code, regions, tags })
 }

@@ -8,6 +8,7 @@
 //!
 //! Dependencies are tracked in granules. A granule shared by two buffers costs an edge too many, never one too few.
 
+use systole_driver::verifier::MAX_INSTRUCTIONS;
 use systole_isa::access::{self, Block, DramBlock, Space};
 use systole_isa::instruction::Unit;
 use systole_isa::{HwConfig, INSTRUCTION_BYTES, Instruction, Op, REGIONS, Sync};
@@ -84,13 +85,22 @@ impl Scheduler {
         self.config
     }
 
+    /// Whether the program is longer than any that is supported.
+    pub fn is_full(&self) -> bool {
+        self.instructions.len() >= MAX_INSTRUCTIONS
+    }
+
     /// Sets the trace tag of the instructions that follow.
     pub fn tag(&mut self, tag: u16) {
         self.tag = tag;
     }
 
-    /// Appends an operation.
+    /// Appends an operation; nothing behind the most instructions that a program may have, which [`Scheduler::is_full`]
+    /// then says: the memory of a program too long is not taken.
     pub fn emit(&mut self, op: impl Into<Op>) {
+        if self.is_full() {
+            return;
+        }
         let mut instruction = Instruction::new(op);
         let accesses = access::of(&instruction, self.config);
         let me = unit_index(instruction.op.unit());
