@@ -1,13 +1,17 @@
 //! The command line: its subcommands and the order of events in each run.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cmd::{
     bitstream, compile, completions, doctor, inspect, metrics, probe, program, quantize, registers, replay, reset, rtl,
     run, top, validate, virtual_board,
 };
+use crate::failure::{self, Kind};
+use crate::global::Global;
+use crate::output::Output;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,7 +24,7 @@ Examples:
   systole validate --device auto                  is this board a good one?
 
 Exit codes: 0 done, 1 a check did not pass, 2 it could not be done (one line on stderr says why).
-RUST_LOG=debug tells on stderr what happens inside; `run --trace` draws it as a timeline.";
+-v tells on stderr what happens inside; `run --trace` draws it as a timeline. With --json, errors are JSON as well.";
 
 /// BERT embeddings on an INT8 systolic accelerator: quantize, compile, simulate, run.
 #[derive(Parser)]
@@ -28,6 +32,8 @@ RUST_LOG=debug tells on stderr what happens inside; `run --trace` draws it as a 
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    global: Global,
 }
 
 #[derive(Subcommand)]
@@ -52,9 +58,47 @@ enum Command {
     Completions(completions::Args),
 }
 
+/// Runs what the arguments, the program's name first, ask for.
+pub fn run(arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
+    let parsed = Cli::command().try_get_matches_from(&arguments);
+    let parsed = parsed.and_then(|matches| Ok((asks_for_json(&matches), Cli::from_arg_matches(&matches)?)));
+    match parsed {
+        Ok((json, cli)) => {
+            cli.global.apply(json)?;
+            cli.run()
+        }
+        Err(error) if !error.use_stderr() => {
+            // Help, or the version: results, which may meet a full disk.
+            let mut out = Output::new();
+            let text = error.render();
+            let text = if console::colors_enabled() { text.ansi().to_string() } else { text.to_string() };
+            out.line(text.trim_end())?;
+            out.flush()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) if arguments.iter().any(|a| a == "--json") => {
+            let text = error.render().to_string();
+            // The usage and the hint at --help are for people.
+            let message = text.split("\n\n").next().unwrap_or_default();
+            Ok(failure::report_as(Kind::Usage, message.trim_start_matches("error: "), true))
+        }
+        Err(error) => {
+            // Nobody is left to tell when stderr is gone.
+            let _ = error.print();
+            Ok(ExitCode::from(Kind::Usage.code()))
+        }
+    }
+}
+
+/// Whether the command was given `--json`, if it has that.
+fn asks_for_json(matches: &ArgMatches) -> bool {
+    let here = matches.try_get_one("json").ok().flatten().copied().unwrap_or(false);
+    here || matches.subcommand().is_some_and(|(_, matches)| asks_for_json(matches))
+}
+
 impl Cli {
     /// Runs the subcommand; without one, `run`, which without texts is the demonstration.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
+    fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Some(Command::Run(args)) => args.run(),
             Some(Command::Quantize(args)) => args.run(),

@@ -47,7 +47,8 @@ impl Flight {
             if !runtime.is_some_and(systole_runtime::Error::is_of_device) {
                 return error;
             }
-            anyhow!("{error}{}", self.keep_unasked(&reason))
+            let message = format!("{error}{}", self.keep_unasked(&reason));
+            error.context(message)
         })
     }
 

@@ -21,6 +21,8 @@ pub use json::Keys;
 
 /// Most bytes of a line. Far more than any model reads of a text; bounds the memory that a file without line breaks takes.
 const LONGEST_LINE: usize = 16 << 20;
+/// Most bytes of a file that is read whole: programs and recordings.
+const LONGEST_FILE: u64 = 512 << 20;
 /// Lines that are read ahead of the one that is treated.
 const AHEAD: usize = 64;
 
@@ -269,10 +271,16 @@ pub fn read(source: &str) -> anyhow::Result<Vec<String>> {
     Ok(texts)
 }
 
-/// Reads a whole file.
+/// Reads a whole file of at most [`LONGEST_FILE`]: /dev/zero has no end.
 pub fn slurp(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path)
-        .map_err(|e| anyhow!("cannot read {}: {e}; check that the path is right and readable", path.display()))
+    let cannot_read = |e| anyhow!("cannot read {}: {e}; check that the path is right and readable", path.display());
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(cannot_read)?;
+    file.take(LONGEST_FILE + 1).read_to_end(&mut bytes).map_err(cannot_read)?;
+    if bytes.len() as u64 > LONGEST_FILE {
+        bail!("{} has more than {LONGEST_FILE} bytes, which is none of systole's files", path.display());
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Place in the stack: the top. Everything that is not about arguments, files, terminals or words is in the libraries.
 //!
 //! 1. [`cli`] declares the subcommands, one file each in [`cmd`].
-//! 2. [`failure`] turns whatever goes wrong into one line on stderr and an exit code.
+//! 2. [`failure`] turns whatever goes wrong into one line on stderr and an exit code; [`global`] has what every command takes.
 //! 3. [`model`], [`device`] and [`input`] turn arguments into what a session takes.
 //! 4. [`live`] looks at boards, [`validate`] tests devices, [`loader`] loads bitstreams,
 //!    [`flight`] keeps what the flight recorder has.
@@ -17,6 +17,7 @@ mod cmd;
 mod device;
 mod failure;
 mod flight;
+mod global;
 mod guest;
 mod identity;
 mod input;
@@ -31,8 +32,6 @@ mod validate;
 mod verilated_args;
 mod view;
 
-use clap::Parser;
-
 fn main() -> std::process::ExitCode {
-    failure::guard(|| cli::Cli::parse().run())
+    failure::guard(|| cli::run(std::env::args_os().collect()))
 }

@@ -5,6 +5,25 @@ use std::io::{BufWriter, Error, ErrorKind, Result, StdoutLock, Write};
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
+use serde::Serialize;
+use unicode_general_category::{GeneralCategory, get_general_category};
+
+use crate::global;
+
+/// Version of everything that is written as JSON, on standard output and standard error. It changes when a key changes its
+/// meaning or goes away; new keys may come at any time.
+pub const SCHEMA: u32 = 1;
+
+/// An object as one line of JSON that begins with its version.
+pub fn versioned(object: &impl Serialize) -> serde_json::Result<String> {
+    #[derive(Serialize)]
+    struct Versioned<'a, T> {
+        schema: u32,
+        #[serde(flatten)]
+        object: &'a T,
+    }
+    serde_json::to_string(&Versioned { schema: SCHEMA, object })
+}
 
 /// Buffered standard output; errors, such as a closed pipe, are returned and not panicked over as `println!` does.
 pub struct Output(BufWriter<StdoutLock<'static>>);
@@ -20,10 +39,10 @@ impl Output {
         writeln!(self.0, "{text}")
     }
 
-    /// Writes a value as one line of JSON.
-    pub fn json(&mut self, value: &impl serde::Serialize) -> anyhow::Result<()> {
+    /// Writes an object as one line of JSON that begins with its version.
+    pub fn json(&mut self, object: &impl Serialize) -> anyhow::Result<()> {
         // Serialized apart from writing, so that a closed pipe stays recognisable.
-        Ok(self.line(serde_json::to_string(value)?)?)
+        Ok(self.line(versioned(object)?)?)
     }
 
     /// Hands everything to the reader.
@@ -32,10 +51,32 @@ impl Output {
     }
 }
 
-/// One line on standard error that is no error: what was chosen and why.
+/// One line on standard error that is no error: what was chosen and why. `--quiet` leaves it out.
 pub fn note(message: &str) {
+    if global::quiet() {
+        return;
+    }
+    #[derive(Serialize)]
+    struct Note<'a> {
+        note: &'a str,
+    }
+    let line = match versioned(&Note { note: message }) {
+        Ok(object) if global::json() => object,
+        _ => plain(message).into_owned(),
+    };
     // Nobody is left to tell when stderr is gone.
-    let _ = writeln!(std::io::stderr(), "{}", plain(message));
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// What a check found, as an object on standard error: standard output has one object a text, and no other.
+pub fn note_check(check: &impl Serialize) {
+    #[derive(Serialize)]
+    struct Note<'a, T> {
+        check: &'a T,
+    }
+    if let Ok(line) = versioned(&Note { check }) {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
 }
 
 /// Fails if a file at `path` surely cannot be written: better now than after minutes of work.
@@ -69,20 +110,38 @@ pub fn cannot_write(path: &Path, error: Error) -> anyhow::Error {
     anyhow!("cannot write {}: {error}; {remedy}", path.display())
 }
 
-/// The text with control characters written as escapes: names and texts of foreign files must not drive the terminal.
+/// The text with invisible characters written as escapes: names and texts of foreign files must not drive the terminal, nor
+/// be read in another order than they are stored (Unicode Technical Report 36, section 2.2).
 pub fn plain(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
+    if !text.contains(is_invisible) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);
+    let mut before = None;
     for c in text.chars() {
-        if c.is_control() {
+        // Emoji and several scripts are spelt with them.
+        let joins = ZERO_WIDTH_JOINERS.contains(&c) && before.is_some_and(|b: char| !b.is_ascii() && !is_invisible(b));
+        if is_invisible(c) && !joins {
             out.extend(c.escape_default());
         } else {
             out.push(c);
         }
+        before = Some(c);
     }
     Cow::Owned(out)
+}
+
+const ZERO_WIDTH_JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
+
+/// Control and format characters (bidirectional overrides and isolates, marks, joiners, tags), and the separators of lines
+/// and paragraphs.
+fn is_invisible(c: char) -> bool {
+    use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
+    // Most texts are mostly ASCII, for which the standard library knows enough.
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
+    matches!(get_general_category(c), Control | Format | LineSeparator | ParagraphSeparator)
 }
 
 #[cfg(test)]
@@ -93,5 +152,19 @@ mod tests {
     fn control_characters_are_escaped_and_others_kept() {
         assert_eq!(plain("naïve 東京"), "naïve 東京");
         assert_eq!(plain("a\u{1b}[31mb\nc\u{7f}"), "a\\u{1b}[31mb\\nc\\u{7f}");
+    }
+
+    #[test]
+    fn what_changes_the_order_or_is_not_seen_is_escaped() {
+        let bidirectional = ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
+        let marks =
+            ['\u{200e}', '\u{200f}', '\u{61c}', '\u{200b}', '\u{2060}', '\u{feff}', '\u{ad}', '\u{2028}', '\u{2029}'];
+        for c in bidirectional.chain(marks).chain(['\u{e0041}', '\u{85}']) {
+            let shown = plain(&format!("user{c}txt.exe")).into_owned();
+            assert_eq!(shown, format!("user\\u{{{:x}}}txt.exe", c as u32));
+        }
+        assert_eq!(plain("شكرا עברית 👩\u{200d}🚀"), "شكرا עברית 👩\u{200d}🚀", "letters and emoji stay");
+        assert_eq!(plain("می\u{200c}خواهم"), "می\u{200c}خواهم");
+        assert_eq!(plain("a\u{200d}b"), "a\\u{200d}b");
     }
 }

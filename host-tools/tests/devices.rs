@@ -75,7 +75,10 @@ fn poke_writes_what_may_be_written() {
     assert_eq!(systole(["poke", "control", "0xffffffff"]).ok(), "CONTROL := 0xffffffff, reads 0x00000001\n");
     assert_eq!(systole(["poke", "RESET", "1"]).ok(), "RESET := 0x00000001, written\n");
     let json = json_lines(&systole(["poke", "WATCHDOG", "0x10", "--json"]).ok());
-    assert_eq!(json[0], serde_json::json!({"name": "WATCHDOG", "offset": 0x54, "written": 16, "value": 16}));
+    assert_eq!(
+        json[0],
+        serde_json::json!({"schema": 1, "name": "WATCHDOG", "offset": 0x54, "written": 16, "value": 16})
+    );
 }
 
 #[test]
@@ -170,10 +173,11 @@ fn auto_says_what_it_takes_and_why() {
     let none = tempfile::tempdir().unwrap();
     let ended = on(none.path(), &["run", "--device", "auto", "--text", "a", "--json"]);
     assert_eq!(ended.code, Some(0));
-    assert_eq!(ended.stderr, "device sim:n16: there is no board; `systole doctor` says what is missing\n");
+    let why = "device sim:n16: there is no board; `systole doctor` says what is missing";
+    assert_eq!(json_lines(&ended.stderr), [serde_json::json!({"schema": 1, "note": why})]);
     assert_eq!(json_lines(&ended.stdout).len(), 1);
     let taken = machine(Some("other_driver"), MAGIC);
-    let ended = on(taken.path(), &["run", "--device", "auto", "--text", "a", "--json"]);
+    let ended = on(taken.path(), &["run", "--device", "auto", "--text", "a"]);
     assert!(ended.stderr.starts_with("device sim:n16: pci:0000:00:04.0: 0000:00:04.0 is held by "), "{}", ended.stderr);
 }
 

@@ -44,7 +44,7 @@ fn json_is_one_object_a_text_in_order() {
     assert_eq!(lines[0]["tokens"], 6);
     assert_eq!(lines[1]["tokens"], 2, "an empty text is its special tokens");
     assert_eq!(lines[0]["embedding"].as_array().unwrap().len(), 128);
-    assert_eq!(lines[0].as_object().unwrap().len(), 3);
+    assert_eq!(lines[0].as_object().unwrap().len(), 4, "with the schema");
 }
 
 #[test]
@@ -101,7 +101,9 @@ fn a_check_of_a_quantized_file_takes_the_checkpoint_by_reference() {
     let tiny = tiny.to_str().unwrap();
     systole(["quantize", tiny, "-o", file, "--scales", "dynamic"]).ok();
     let arguments = ["run", "-m", file, "--check", "fp32", "--reference", tiny, "--bound", "0.9", "--json"];
-    for line in json_lines(&systole(arguments).ok()) {
+    let ended = systole(arguments);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for line in json_lines(&ended.stdout) {
         assert!(line["cosine_fp32"].as_f64().unwrap() > 0.9, "{line}");
     }
     assert_eq!(

@@ -8,7 +8,7 @@ use systole_bitgen::verilated::{INSTALL_VERILATOR, Verilator};
 use systole_driver::transport::{self, Check, Kernel, State};
 
 use crate::device::kernel;
-use crate::failure::CHECK_FAILED;
+use crate::failure::Kind;
 use crate::logging;
 use crate::output::{Output, plain};
 use crate::view::{alarm, dim};
@@ -67,7 +67,7 @@ impl Args {
         }
         out.flush()?;
         let missing = checks.iter().any(|check| check.state == State::Missing);
-        Ok(if missing { ExitCode::from(CHECK_FAILED) } else { ExitCode::SUCCESS })
+        Ok(if missing { ExitCode::from(Kind::Check.code()) } else { ExitCode::SUCCESS })
     }
 }
 

@@ -9,7 +9,7 @@ use systole_driver::{Engine, transport};
 use systole_isa::HwConfig;
 
 use crate::device::{self, DeviceSpec, kernel};
-use crate::failure::{self, CHECK_FAILED};
+use crate::failure::{self, Kind};
 use crate::identity::Identity;
 use crate::loader::{self, Plan, Via};
 use crate::logging;
@@ -95,10 +95,7 @@ impl Args {
         out.flush()?;
         match answer.and_then(|a| a.problem) {
             None => Ok(ExitCode::SUCCESS),
-            Some(problem) => {
-                failure::complain(&problem);
-                Ok(ExitCode::from(CHECK_FAILED))
-            }
+            Some(problem) => Ok(failure::report(Kind::Check, &problem)),
         }
     }
 }

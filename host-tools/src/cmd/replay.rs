@@ -12,7 +12,7 @@ use systole_isa::{HwConfig, config};
 use systole_sim::Simulator;
 
 use crate::device::{DeviceSpec, parse_executor};
-use crate::failure::{self, CHECK_FAILED};
+use crate::failure::{self, Kind};
 use crate::input::slurp;
 use crate::logging;
 use crate::output::{Output, plain};
@@ -104,10 +104,7 @@ impl Args {
         out.flush()?;
         match difference {
             None => Ok(ExitCode::SUCCESS),
-            Some(difference) => {
-                failure::complain(&difference.to_string());
-                Ok(ExitCode::from(CHECK_FAILED))
-            }
+            Some(difference) => Ok(failure::report(Kind::Check, &difference.to_string())),
         }
     }
 

@@ -10,7 +10,7 @@ use systole_driver::Engine;
 use systole_isa::{HwConfig, config};
 
 use crate::device::{DeviceSpec, parse_config};
-use crate::failure::CHECK_FAILED;
+use crate::failure::Kind;
 use crate::logging;
 use crate::output::{Output, plain};
 use crate::verilated_args::VerilatedArgs;
@@ -94,7 +94,7 @@ impl Args {
             Action::Sim { config, json, rtl } => sim(&mut out, config, &rtl, json)?,
         };
         out.flush()?;
-        Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(CHECK_FAILED) })
+        Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(Kind::Check.code()) })
     }
 }
 

@@ -11,12 +11,12 @@ use systole_runtime::{Session, write_whole};
 use systole_sim::faults::{FaultPlan, Faulty};
 
 use crate::device::{self, DeviceSpec, simulator};
-use crate::failure::{self, CHECK_FAILED, REFUSED};
+use crate::failure::{self, Kind};
 use crate::flight::Flight;
 use crate::input::{self, Format};
 use crate::logging;
 use crate::model::{Loaded, ModelArgs};
-use crate::output::{cannot_write, check_writable};
+use crate::output::{cannot_write, check_writable, note_check};
 use crate::timeline::Timeline;
 use crate::verilated_args::VerilatedArgs;
 use pipeline::Pipeline;
@@ -88,11 +88,12 @@ pub struct Args {
     task: Task,
 
     /// Cut texts to this many tokens, special tokens included; otherwise one that is too long is an error
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
     truncate: Option<usize>,
 
     /// Most texts of equal length in one submission
-    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024),
+          allow_negative_numbers = true)]
     batch: u16,
 
     /// One JSON object a text instead of tables
@@ -121,7 +122,8 @@ pub struct Args {
     faults: Option<FaultPlan>,
 
     /// Smallest cosine to the reference that passes the check
-    #[arg(long, default_value_t = 0.97, value_name = "COSINE", requires = "check")]
+    #[arg(long, default_value_t = 0.97, value_name = "COSINE", requires = "check", value_parser = parse_cosine,
+          allow_negative_numbers = true)]
     bound: f64,
 
     /// The checkpoint to check against, when --model is already quantized
@@ -192,25 +194,28 @@ impl Args {
         let differs = |e: &anyhow::Error| matches!(e.downcast_ref(), Some(systole_runtime::Error::Differs { .. }));
         let finished = match finished {
             Err(error) if differs(&error) => {
-                failure::complain(&format!("check failed: {error}"));
-                return Ok(ExitCode::from(CHECK_FAILED));
+                if self.json {
+                    note_check(&check::Check::Sim { passed: false, texts: None });
+                }
+                return Ok(failure::report(Kind::Check, &format!("check failed: {error}")));
             }
             finished => finished?,
         };
         finished.tell(&flight, &spec);
 
         let failed = finished.verdict.filter(|v| v.failed > 0);
-        if let Some(verdict) = &failed {
-            failure::complain(&verdict.to_string());
+        let failed = failed.map(|verdict| failure::report(Kind::Check, &verdict.to_string()));
+        if finished.refused == 0 {
+            return Ok(failed.unwrap_or(ExitCode::SUCCESS));
         }
-        if finished.refused > 0 {
-            if self.json {
-                let (refused, texts) = (finished.refused, finished.texts);
-                failure::complain(&format!("{refused} of {texts} texts were refused; each says why in its place"));
-            }
-            return Ok(ExitCode::from(REFUSED));
+        if self.json {
+            let (refused, texts) = (finished.refused, finished.texts);
+            failure::report(
+                Kind::Texts,
+                &format!("{refused} of {texts} texts were refused; each says why in its place"),
+            );
         }
-        Ok(if failed.is_some() { ExitCode::from(CHECK_FAILED) } else { ExitCode::SUCCESS })
+        Ok(ExitCode::from(Kind::Texts.code()))
     }
 
     /// The session, with what stands in for its device and what it is compared with.
@@ -241,4 +246,10 @@ impl Args {
     fn is_demo(&self) -> bool {
         self.text.is_empty() && self.input.is_none()
     }
+}
+
+/// Not a number compares with nothing, so that every check would pass.
+fn parse_cosine(text: &str) -> Result<f64, String> {
+    let cosine: Option<f64> = text.parse().ok().filter(|c| (-1.0..=1.0).contains(c));
+    cosine.ok_or_else(|| "a cosine is a number from -1 to 1".to_owned())
 }

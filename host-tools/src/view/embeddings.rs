@@ -3,7 +3,7 @@
 use std::io::Result;
 use std::time::Duration;
 
-use crate::cmd::run::check::Verdict;
+use crate::cmd::run::check::Check;
 use crate::cmd::run::writer::{Answer, Entry};
 use crate::output::Output;
 use crate::view::similarity::{matrix, pairs};
@@ -60,16 +60,14 @@ impl Report {
         }
     }
 
-    /// Writes the whole report, with the verdict of a check if there was one; nothing if there is no result.
-    pub fn show(&self, out: &mut Output, summary: &Summary, check: Option<&Verdict>, demo: bool) -> Result<()> {
+    /// Writes the whole report, with the verdicts of checks; nothing if there is no result.
+    pub fn show(&self, out: &mut Output, summary: &Summary, checks: &[Check], demo: bool) -> Result<()> {
         if self.refused == self.texts {
             return Ok(());
         }
         out.line(format_args!("{}  {}\n", heading("systole"), summary.model))?;
-        self.texts(out, check.is_some())?;
-        if let Some(verdict) = check {
-            checked(out, verdict)?;
-        }
+        self.texts(out)?;
+        checks.iter().try_for_each(|check| checked(out, check))?;
         if self.texts - self.refused > 1 {
             self.similarities(out)?;
         }
@@ -81,7 +79,8 @@ impl Report {
         Ok(())
     }
 
-    fn texts(&self, out: &mut Output, checked: bool) -> Result<()> {
+    fn texts(&self, out: &mut Output) -> Result<()> {
+        let checked = self.rows.iter().any(|r| r.answer.as_ref().is_some_and(|a| a.cosine.is_some()));
         let dimensions = self.rows.iter().find_map(|r| Some(r.answer.as_ref()?.embedding.len())).unwrap_or(0);
         let first = format!(">embedding ({dimensions})");
         let mut columns = vec![">#", "text", ">tokens", &first];
@@ -137,11 +136,19 @@ fn beginning(embedding: &[f32]) -> String {
     format!("{}{more}", values.join(" "))
 }
 
-fn checked(out: &mut Output, verdict: &Verdict) -> Result<()> {
-    let Verdict { bound, failed, lowest, .. } = verdict;
-    let outcome = if *failed == 0 { heading("passed") } else { alarm(&format!("{failed} FAILED")) };
-    let mean = verdict.mean();
-    out.line(format_args!("\ncheck against fp32: mean cosine {mean:.5}, lowest {lowest:.5}, bound {bound}: {outcome}"))
+fn checked(out: &mut Output, check: &Check) -> Result<()> {
+    let outcome = |failed| if failed == 0 { heading("passed") } else { alarm(&format!("{failed} FAILED")) };
+    match check {
+        Check::Fp32 { failed, bound, mean_cosine: mean, lowest_cosine: lowest, .. } => out.line(format_args!(
+            "\ncheck against fp32: mean cosine {mean:.5}, lowest {lowest:.5}, bound {bound}: {}",
+            outcome(*failed)
+        )),
+        Check::Sim { passed, texts } => out.line(format_args!(
+            "\ncheck against sim: {} texts equal to the last bit: {}",
+            texts.unwrap_or(0),
+            outcome(usize::from(!passed))
+        )),
+    }
 }
 
 fn totals(out: &mut Output, summary: &Summary) -> Result<()> {

@@ -22,10 +22,15 @@ impl Ended {
         self.stdout
     }
 
-    /// The message of a refusal: exit code 2, one line on standard error, nothing on standard output.
+    /// The message of a refusal: exit code 2, one line on standard error (an object with `--json`), nothing on standard output.
     #[track_caller]
     pub fn refused(self) -> String {
         assert_eq!((self.code, &*self.stdout), (Some(2), ""), "{}", self.stderr);
+        if self.stderr.starts_with('{') {
+            let lines = json_lines(&self.stderr);
+            assert_eq!(lines.len(), 1, "{}", self.stderr);
+            return lines[0]["error"]["message"].as_str().expect("a message").to_owned();
+        }
         let line = self.stderr.strip_prefix("error: ").and_then(|e| e.strip_suffix('\n'));
         let line = line.unwrap_or_else(|| panic!("{:?}", self.stderr));
         assert!(!line.contains('\n') && !line.contains("panicked"), "{line}");

@@ -1,8 +1,9 @@
-//! `--check fp32`: the same encodings through the reference.
+//! `--check`: the same encodings through the fp32 reference, and how checks ended.
 
 use std::fmt;
 
 use anyhow::bail;
+use serde::Serialize;
 use systole_runtime::checkpoint::{Checkpoint, Encoding};
 use systole_runtime::reference::Reference;
 
@@ -84,6 +85,42 @@ impl fmt::Display for Verdict {
             "check failed: {failed} of {texts} texts have a cosine to fp32 below {bound} (lowest: {lowest:.5}); \
              try --scales dynamic, or --calibration with texts like these"
         )
+    }
+}
+
+/// A check that was asked for, as `--json` reports it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "reference", rename_all = "lowercase")]
+pub enum Check {
+    /// Against the checkpoint in fp32.
+    Fp32 {
+        /// No text is below the bound.
+        passed: bool,
+        /// Texts compared.
+        texts: usize,
+        /// Texts below the bound.
+        failed: usize,
+        /// Smallest cosine that passes.
+        bound: f64,
+        /// Mean cosine; null if it is no number.
+        mean_cosine: f64,
+        /// Lowest cosine; null if it is no number.
+        lowest_cosine: f64,
+    },
+    /// Against the simulator, to the bit.
+    Sim {
+        /// No text differs.
+        passed: bool,
+        /// Texts compared; absent if one differs, which ends the run.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        texts: Option<usize>,
+    },
+}
+
+impl From<&Verdict> for Check {
+    fn from(verdict: &Verdict) -> Self {
+        let &Verdict { bound, texts, failed, lowest, .. } = verdict;
+        Self::Fp32 { passed: failed == 0, texts, failed, bound, mean_cosine: verdict.mean(), lowest_cosine: lowest }
     }
 }
 

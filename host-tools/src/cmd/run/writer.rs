@@ -4,10 +4,10 @@ use anyhow::Result;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::check::Verdict;
-use crate::failure;
+use super::check::Check;
+use crate::failure::{self, Kind};
 use crate::input::{Keys, Origin};
-use crate::output::Output;
+use crate::output::{Output, note_check};
 use crate::view::embeddings::{Report, Summary};
 
 /// A text and its result, or a line without one and the reason.
@@ -43,7 +43,7 @@ pub trait Writer {
     }
 
     /// There are no more.
-    fn finish(&mut self, summary: &Summary, check: Option<&Verdict>) -> Result<()>;
+    fn finish(&mut self, summary: &Summary, checks: &[Check]) -> Result<()>;
 }
 
 /// `--json`: one object a text on standard output.
@@ -65,8 +65,10 @@ impl Writer for JsonLines {
         Ok(self.0.flush()?)
     }
 
-    fn finish(&mut self, _: &Summary, _: Option<&Verdict>) -> Result<()> {
-        self.flush()
+    fn finish(&mut self, _: &Summary, checks: &[Check]) -> Result<()> {
+        self.flush()?;
+        checks.iter().for_each(note_check);
+        Ok(())
     }
 }
 
@@ -118,15 +120,15 @@ impl Tables {
 impl Writer for Tables {
     fn put(&mut self, entry: Entry) -> Result<()> {
         if let Err(reason) = &entry.outcome {
-            failure::complain(&format!("{}: {reason}", entry.origin));
+            failure::report(Kind::Texts, &format!("{}: {reason}", entry.origin));
         }
         self.report.add(entry);
         Ok(())
     }
 
-    fn finish(&mut self, summary: &Summary, check: Option<&Verdict>) -> Result<()> {
+    fn finish(&mut self, summary: &Summary, checks: &[Check]) -> Result<()> {
         let mut out = Output::new();
-        self.report.show(&mut out, summary, check, self.demo)?;
+        self.report.show(&mut out, summary, checks, self.demo)?;
         Ok(out.flush()?)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::failure;
+use crate::failure::{self, Kind};
 use crate::guest::attempt::{self, Reporter};
 use crate::guest::console::Line;
 use crate::guest::trial::Trial;
@@ -31,7 +31,7 @@ impl Args {
         logging::install(None)?;
         let passed = self.trials();
         if let Err(error) = &passed {
-            failure::complain(&error.to_string());
+            failure::report(Kind::Refused, &error.to_string());
         }
         let error = exit::exit(passed.unwrap_or(false));
         Err(anyhow!("the guest cannot end: {error}"))

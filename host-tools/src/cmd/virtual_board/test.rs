@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{anyhow, bail};
 
 use super::serve::Backend;
-use crate::failure::{self, CHECK_FAILED};
+use crate::failure::{self, Kind};
 use crate::guest::fetch::Parts;
 use crate::guest::run::{self, Guest, Served};
 use crate::guest::trial::{PIN_CARD, TRIALS, Trial};
@@ -103,8 +103,8 @@ impl Args {
             return Ok(ExitCode::SUCCESS);
         }
         let console = directory.path().join(run::CONSOLE);
-        failure::complain(&format!("{}; its console is in {}", verdict.objections.join("; "), console.display()));
-        Ok(ExitCode::from(CHECK_FAILED))
+        let message = format!("{}; its console is in {}", verdict.objections.join("; "), console.display());
+        Ok(failure::report(Kind::Check, &message))
     }
 
     fn trials(&self) -> anyhow::Result<Vec<Trial>> {
