@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cmd::{
-    bitstream, compile, completions, doctor, inspect, metrics, probe, program, quantize, registers, replay, reset, rtl,
-    run, top, validate, virtual_board,
+    bitstream, cache, compile, completions, doctor, inspect, metrics, probe, program, quantize, registers, replay,
+    reset, rtl, run, top, validate, virtual_board,
 };
 use crate::failure::{self, Kind};
 use crate::global::Global;
@@ -42,6 +42,7 @@ enum Command {
     Quantize(quantize::Args),
     Compile(compile::Args),
     Inspect(inspect::Args),
+    Cache(cache::Args),
     Probe(probe::Args),
     Doctor(doctor::Args),
     Validate(validate::Args),
@@ -104,6 +105,7 @@ impl Cli {
             Some(Command::Quantize(args)) => args.run(),
             Some(Command::Compile(args)) => args.run(),
             Some(Command::Inspect(args)) => args.run(),
+            Some(Command::Cache(args)) => args.run(),
             Some(Command::Probe(args)) => args.run(),
             Some(Command::Doctor(args)) => args.run(),
             Some(Command::Validate(args)) => args.run(),

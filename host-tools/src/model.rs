@@ -4,13 +4,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::ValueEnum;
+use serde::Serialize;
+use systole_bitgen::verilated::cache_directory;
+use systole_runtime::cache::{Key, ModelCache};
 use systole_runtime::checkpoint::{Checkpoint, Hub};
-use systole_runtime::quantize::{QuantizedModel, Scales, default_calibration};
+use systole_runtime::quantize::{CalibrationTexts, QuantizedModel, Scales, default_calibration};
 
 use crate::input;
+use crate::output::note;
 
 /// Two layers, hidden 128, static scales; see `models/README.md`.
-const BUILT_IN: &[u8] = include_bytes!("../models/small.systole");
+pub const BUILT_IN: &[u8] = include_bytes!("../models/small.systole");
 /// Its name in messages and tables.
 pub const BUILT_IN_NAME: &str = "the built-in model";
 
@@ -27,6 +31,10 @@ pub struct ModelArgs {
 
     #[command(flatten)]
     pub how: QuantizeArgs,
+
+    /// Quantize a checkpoint anew and do not keep the result; otherwise see `systole cache`
+    #[arg(long)]
+    pub no_cache: bool,
 }
 
 /// How to quantize.
@@ -78,13 +86,29 @@ pub struct Loaded {
     pub name: String,
     /// The integers.
     pub model: QuantizedModel,
-    /// The fp32 weights, if it was quantized just now.
-    pub checkpoint: Option<Checkpoint>,
+    /// The checkpoint it was made of, if that was given.
+    pub checkpoint: Option<PathBuf>,
 }
 
-enum Source {
+/// What a quantized model depends on besides its checkpoint.
+#[derive(Serialize)]
+struct How {
+    scales: Scales,
+    calibration: CalibrationTexts,
+}
+
+/// The cache of quantized models.
+pub fn model_cache() -> anyhow::Result<ModelCache> {
+    Ok(ModelCache::new(cache_directory()?.join("models")))
+}
+
+/// Where a model comes from.
+pub enum Source {
+    /// This program.
     BuiltIn,
+    /// A checkpoint directory, perhaps of the hub.
     Checkpoint(PathBuf),
+    /// A file.
     Quantized(PathBuf),
 }
 
@@ -94,9 +118,8 @@ impl ModelArgs {
         let name = self.model.clone().unwrap_or_else(|| BUILT_IN_NAME.to_owned());
         let model = match source(self.model.as_deref())? {
             Source::Checkpoint(directory) => {
-                let checkpoint = Checkpoint::open(&directory)?;
-                let model = self.how.quantize(&checkpoint)?;
-                return Ok(Loaded { name, model, checkpoint: Some(checkpoint) });
+                let model = self.of_checkpoint(&directory)?;
+                return Ok(Loaded { name, model, checkpoint: Some(directory) });
             }
             Source::Quantized(path) => QuantizedModel::open(&path)?,
             Source::BuiltIn => built_in()?,
@@ -104,16 +127,53 @@ impl ModelArgs {
         self.how.refuse_for_quantized(&name, model.encoder.shape.scales)?;
         Ok(Loaded { name, model, checkpoint: None })
     }
+
+    /// A checkpoint's quantized model: from the cache, or made now and kept there. Without a cache it only takes longer.
+    fn of_checkpoint(&self, directory: &Path) -> anyhow::Result<QuantizedModel> {
+        let texts = self.how.texts()?;
+        let make = || self.how.quantize(&Checkpoint::open(directory)?, &texts);
+        if self.no_cache {
+            return make();
+        }
+        let unkept = |e: String| note(&format!("the quantized model cannot be kept and is made at every start: {e}"));
+        let cache = match model_cache() {
+            Ok(cache) => cache,
+            Err(error) => {
+                unkept(error.to_string());
+                return make();
+            }
+        };
+        let how = How { scales: self.how.scales(), calibration: CalibrationTexts::new(&texts) };
+        let key = Key::new(&cache.source(directory)?, &how);
+        match cache.get(&key) {
+            Ok(Some(model)) => return Ok(model),
+            Ok(None) => {}
+            Err(error) => note(&format!("the model kept in the cache cannot be used and is made anew: {error}")),
+        }
+        let model = make()?;
+        if let Err(error) = cache.put(&key, &model) {
+            unkept(format!("{}: {error}; set SYSTOLE_CACHE", cache.directory().display()));
+        }
+        Ok(model)
+    }
 }
 
 impl QuantizeArgs {
-    /// Quantizes as the options say.
-    pub fn quantize(&self, checkpoint: &Checkpoint) -> anyhow::Result<QuantizedModel> {
-        let texts = match &self.calibration {
-            Some(path) => input::read(&path.to_string_lossy())?,
-            None => default_calibration(),
-        };
-        Ok(QuantizedModel::quantize(checkpoint, &texts, self.scales.unwrap_or(ScalesArg::Static).into())?)
+    /// The calibration texts.
+    pub fn texts(&self) -> anyhow::Result<Vec<String>> {
+        match &self.calibration {
+            Some(path) => input::read(&path.to_string_lossy()),
+            None => Ok(default_calibration()),
+        }
+    }
+
+    /// Quantizes as the options say, with their [`QuantizeArgs::texts`].
+    pub fn quantize(&self, checkpoint: &Checkpoint, texts: &[String]) -> anyhow::Result<QuantizedModel> {
+        Ok(QuantizedModel::quantize(checkpoint, texts, self.scales())?)
+    }
+
+    fn scales(&self) -> Scales {
+        self.scales.unwrap_or(ScalesArg::Static).into()
     }
 
     /// Options that a quantized model cannot follow any more are errors, not silently ignored.
@@ -137,7 +197,8 @@ pub fn checkpoint_directory(model: &str) -> anyhow::Result<PathBuf> {
     }
 }
 
-fn source(model: Option<&str>) -> anyhow::Result<Source> {
+/// Finds a model; one of the hub is fetched.
+pub fn source(model: Option<&str>) -> anyhow::Result<Source> {
     let Some(model) = model else { return Ok(Source::BuiltIn) };
     let path = Path::new(model);
     if path.is_dir() {

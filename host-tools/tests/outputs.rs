@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Ended, command, systole};
+use support::{Ended, command, systole, tiny};
 
 /// Runs the command where no file may grow beyond a kibibyte or two, which is like a disk that is full.
 fn on_a_full_disk(arguments: &[&str]) -> Ended {
@@ -32,9 +32,10 @@ fn only_file(directory: &Path) -> bool {
 
 #[test]
 fn a_full_disk_leaves_the_older_file_as_it_was() {
-    let run = ["run", "--text", "one cat"];
+    let (run, tiny) = (["run", "--text", "one cat"], tiny());
     for arguments in [
         &["compile", "--tokens", "32", "-o"][..],
+        &["quantize", tiny.to_str().unwrap(), "-o"],
         &[&run[..], &["--trace"]].concat(),
         &[&run[..], &["--record"]].concat(),
         &["metrics", "-o"],

@@ -13,6 +13,7 @@
 //! Invariants: no input, whether file, text or network, panics; libraries never print.
 #![deny(unsafe_code)] // but for the memory mapping of the checkpoint, `checkpoint::mapping`
 
+pub mod cache;
 pub mod checkpoint;
 pub mod compile;
 pub mod crosscheck;

@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub mod bitstream;
+pub mod cache;
 pub mod compile;
 pub mod completions;
 pub mod doctor;

@@ -86,8 +86,9 @@ impl Args {
         check_writable(&self.output)?;
         let start = Instant::now();
         let directory = checkpoint_directory(&self.checkpoint)?;
+        let texts = self.how.texts()?;
         let checkpoint = Checkpoint::open(&directory)?;
-        let model = self.how.quantize(&checkpoint)?;
+        let model = self.how.quantize(&checkpoint, &texts)?;
         model.save(&self.output)?;
         let Ok(size) = self.output.metadata().map(|m| m.len()) else {
             bail!("{} vanished after it was written; check the disk", self.output.display());

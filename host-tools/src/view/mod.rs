@@ -1,6 +1,7 @@
 //! Drawing for people. Colours appear only on a terminal that shows them (NO_COLOR and CLICOLOR_FORCE are heeded), and
 //! nothing is said by colour alone.
 
+pub mod card;
 pub mod embeddings;
 pub mod guest;
 pub mod program;

@@ -24,11 +24,21 @@ impl Source {
     /// # Errors
     /// [`super::CheckpointError::Io`].
     pub fn read(directory: &Path) -> Result<Self> {
-        let hash = |file: String| {
-            let digest = Digest::of(&MappedFile::open(&directory.join(&file))?);
-            Ok((file, digest))
-        };
-        Ok(Self { files: names(directory)?.into_iter().map(hash).collect::<Result<_>>()? })
+        Self::read_with(directory, |_, hash| hash())
+    }
+
+    /// As [`Source::read`]; `digest` is given each file's name and what hashes it.
+    pub(crate) fn read_with(
+        directory: &Path,
+        mut digest: impl FnMut(&str, &dyn Fn() -> Result<Digest>) -> Result<Digest>,
+    ) -> Result<Self> {
+        let mut files = BTreeMap::new();
+        for name in names(directory)? {
+            let hash = || Ok(Digest::of(&MappedFile::open(&directory.join(&name))?));
+            let digest = digest(&name, &hash)?;
+            files.insert(name, digest);
+        }
+        Ok(Self { files })
     }
 
     /// One digest for all: that of the list which `sha256sum` prints for the files in the order of their names.

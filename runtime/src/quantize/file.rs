@@ -5,9 +5,7 @@
 //! believed.
 
 use std::collections::HashMap;
-use std::fs::Permissions;
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, Write};
 use std::path::Path;
 
 use safetensors::SafeTensors;
@@ -59,14 +57,14 @@ impl QuantizedModel {
     /// Writes the model to a file.
     ///
     /// # Errors
-    /// [`QuantizeError::File`] naming the path and the cause.
+    /// [`QuantizeError::Write`].
     pub fn save(&self, path: &Path) -> Result<(), QuantizeError> {
-        let bytes = self.to_bytes().map_err(|reason| file_error(path, reason))?;
-        write(path, &bytes).map_err(|e| file_error(path, e.to_string()))
+        let written = self.to_bytes().and_then(|bytes| crate::write_whole(path, |out| out.write_all(&bytes)));
+        written.map_err(|source| QuantizeError::Write { path: path.to_owned(), source })
     }
 
     /// The bytes of the model's file; the same for the same model.
-    fn to_bytes(&self) -> Result<Vec<u8>, String> {
+    pub(crate) fn to_bytes(&self) -> io::Result<Vec<u8>> {
         let description = Description {
             version: VERSION,
             shape: self.encoder.shape,
@@ -76,7 +74,7 @@ impl QuantizedModel {
             origin: self.origin.clone(),
             accuracy: self.accuracy.clone(),
         };
-        let json = serde_json::to_string(&description).map_err(|e| e.to_string())?;
+        let json = serde_json::to_string(&description)?;
         let e = &self.embedding;
         let table = |rows: usize| vec![rows / e.hidden, e.hidden];
         let tensors: Vec<(&str, Dtype, Vec<usize>, &[u8])> = vec![
@@ -92,7 +90,7 @@ impl QuantizedModel {
             tensors.into_iter().map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(dtype, shape, bytes)?)));
         let metadata = HashMap::from([(KEY.to_owned(), json)]);
         let bytes = views.collect::<Result<Vec<_>, _>>().and_then(|v| safetensors::serialize(v, Some(metadata)));
-        let mut bytes = bytes.map_err(|e| e.to_string())?;
+        let mut bytes = bytes.map_err(io::Error::other)?;
         if let Some((content, hash)) = bytes.split_last_chunk_mut() {
             *hash = Digest::of(content).0;
         }
@@ -140,15 +138,6 @@ impl QuantizedModel {
 
 fn file_error(path: &Path, reason: String) -> QuantizeError {
     QuantizeError::File { path: path.to_owned(), reason }
-}
-
-/// Writes a file beside its place and moves it there.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let directory = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    let mut file = builder.permissions(Permissions::from_mode(0o666)).tempfile_in(directory)?;
-    file.write_all(bytes)?;
-    file.persist(path).map(drop).map_err(|e| e.error)
 }
 
 /// Whether the file ends with the hash of all that is before it.

@@ -85,7 +85,15 @@ pub enum QuantizeError {
         /// The file.
         path: PathBuf,
     },
-    /// The file cannot be written, or is no quantized model.
+    /// The file cannot be written.
+    #[error("cannot write {path}: {source}; check the disk", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The file is no quantized model.
     #[error("quantized model {path}: {reason}; quantize the checkpoint again", path = path.display())]
     File {
         /// The file.

@@ -16,14 +16,15 @@ pub struct Fp32(Checkpoint);
 impl Fp32 {
     /// The checkpoint the model was made of, or the one given by `--reference`.
     pub fn new(loaded: &Loaded, given: Option<&str>) -> anyhow::Result<Self> {
-        let checkpoint = match (given, &loaded.checkpoint) {
-            (Some(given), _) => Checkpoint::open(&checkpoint_directory(given)?)?,
-            (None, Some(checkpoint)) => checkpoint.clone(),
+        let directory = match (given, &loaded.checkpoint) {
+            (Some(given), _) => checkpoint_directory(given)?,
+            (None, Some(directory)) => directory.clone(),
             (None, None) => bail!(
                 "{} has no fp32 weights to check against; give the checkpoint it was made of as --reference DIR",
                 loaded.name
             ),
         };
+        let checkpoint = Checkpoint::open(&directory)?;
         let (shape, config) = (&loaded.model.encoder.shape, &checkpoint.config);
         let ours = [shape.layers, shape.hidden, shape.heads, shape.intermediate].map(|n| n as usize);
         let theirs = [config.layers, config.hidden, config.heads, config.intermediate];
