@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // systole_axi_write: AW and W hold until they are taken, a burst has exactly AWLEN + 1 beats with WLAST on the last, also
-// when its client is cleared in the middle, and responses reach the burst's client in order.
+// when its client is cleared in the middle; its beats are the client's, and behind a clearing beats without strobes; and
+// responses reach the burst's client in order.
 //
 // Environment: clients hold their beats unless cleared, memory answers only finished bursts. mark_i picks any one burst.
 
@@ -75,11 +76,15 @@ module fv_axi_write
   assign beat   = wvalid && wready_i;
   assign answer = bvalid_i && bready;
 
-  logic [Aw:0] open_q = '0;  // bursts asked for and not answered
-  logic        data_q = 1'b0;  // one of them still has beats to send
-  logic        addr_q = 1'b0;  // one of them is still on AW
-  logic [8:0]  sent_q;
-  logic [7:0]  len_q;
+  logic [Aw:0] open_q = '0;     // bursts asked for and not answered
+  logic [1:0]  data_q = '0;     // of these, the newest that still have beats to send
+  logic        addr_q = 1'b0;   // the newest is still on AW
+  logic [63:0] ask_addr_q;      // of the newest
+  logic [7:0]  ask_len_q;
+  logic        writer_q;        // its client
+  logic        cleared_q;       // which was cleared since
+  logic [8:0]  sent_q;          // beats on W of the oldest that has some to send
+  logic [7:0]  len_q;           // of that one
   logic        tracked_q = 1'b0;
   logic        client_q;
   logic [Aw:0] ahead_q;
@@ -91,22 +96,25 @@ module fv_axi_write
   logic [8*BusBytes-1:0] wdata_q;
   logic [BusBytes-1:0]   wstrb_q;
 
-  // The client side: what was offered and not taken.
+  // The client side: what was offered and not taken, and what was taken last.
   logic [1:0]                 offer_q = '0;
+  logic                       taken_q = 1'b0;
   logic [1:0][8*BusBytes-1:0] offer_data_q;
   logic [1:0][BusBytes-1:0]   offer_strb_q;
 
   always_ff @(posedge clk_i) begin
     if (!started_q) begin
       open_q    <= '0;
-      data_q    <= 1'b0;
+      data_q    <= '0;
       addr_q    <= 1'b0;
       tracked_q <= 1'b0;
       aw_held_q <= 1'b0;
       w_held_q  <= 1'b0;
       offer_q   <= '0;
+      taken_q   <= 1'b0;
     end else begin
       open_q    <= open_q + (Aw + 1)'(take) - (Aw + 1)'(answer);
+      data_q    <= data_q + 2'(take) - 2'(beat && wlast);
       addr_q    <= take || (addr_q && !awready_i);
       aw_held_q <= awvalid && !awready_i;
       awaddr_q  <= awaddr;
@@ -116,13 +124,20 @@ module fv_axi_write
       wdata_q   <= wdata;
       wstrb_q   <= wstrb;
       if (take) begin
-        data_q <= 1'b1;
+        ask_addr_q <= req_addr_i[taker];
+        ask_len_q  <= req_len_i[taker];
+        writer_q   <= taker;
+      end
+      cleared_q <= take ? clr_i[taker] : cleared_q || clr_i[writer_q];
+      if (beat && !wlast) sent_q <= sent_q + 9'd1;
+      if (data_q == 2'd2 && beat && wlast) begin
+        sent_q <= '0;
+        len_q  <= ask_len_q;
+      end else if (take && 2'(beat && wlast) == data_q) begin
         sent_q <= '0;
         len_q  <= req_len_i[taker];
-      end else if (beat) begin
-        sent_q <= sent_q + 9'd1;
-        if (wlast) data_q <= 1'b0;
       end
+      taken_q <= (wvalid_i & wready) != '0;
       for (int unsigned c = 0; c < 2; c++) begin
         offer_q[c]      <= wvalid_i[c] && !wready[c] && !clr_i[c];
         offer_data_q[c] <= wdata_i[c];
@@ -139,8 +154,12 @@ module fv_axi_write
     end
   end
 
+  // The newest bursts, of which memory does not have the address or all beats.
+  logic [1:0] unfinished;
+  assign unfinished = data_q == '0 ? 2'(addr_q) : data_q;
+
   // Memory answers only bursts whose address and beats it has.
-  always_comb assume (!bvalid_i || (started_q && open_q > (Aw + 1)'(addr_q || data_q)));
+  always_comb assume (!bvalid_i || (started_q && open_q > (Aw + 1)'(unfinished)));
   always_ff @(posedge clk_i) begin
     for (int unsigned c = 0; c < 2; c++) begin
       if (started_q && offer_q[c]) begin
@@ -153,15 +172,16 @@ module fv_axi_write
     if (started_q) begin
       assert ((req_ready & ~req_valid_i) == '0 && req_ready != 2'b11);
       if (aw_held_q) assert (awvalid && awaddr == awaddr_q && awlen == awlen_q);
-      if (w_held_q) assert (wvalid && wlast == wlast_q);
-      // Beats that fill up a cleared burst carry no data.
-      if (w_held_q && !u_dut.fill_q) assert (wdata == wdata_q && wstrb == wstrb_q);
-      if (u_dut.fill_q) assert (wstrb == '0);
+      if (awvalid) assert (awaddr == ask_addr_q && awlen == ask_len_q);
+      if (w_held_q) assert (wvalid && wlast == wlast_q && wdata == wdata_q && wstrb == wstrb_q);
       if (wvalid) begin
-        assert (data_q);
+        assert (data_q != '0);
         assert (wlast == (sent_q == 9'(len_q)));
-        assert (awlen == len_q);
       end
+      // A beat on W is the client's own, or one without strobes in a burst whose client was cleared.
+      assert ((wready & ~(2'b01 << writer_q)) == '0 || data_q == '0);
+      if (taken_q) assert (wvalid && wdata == offer_data_q[writer_q] && wstrb == offer_strb_q[writer_q]);
+      else if (wvalid && !w_held_q) assert (wstrb == '0 && cleared_q);
       assert (open_q <= (Aw + 1)'(Outstanding));
       assert (idle == (open_q == '0));
       assert (u_dut.u_owner.valid_q == (u_dut.u_owner.level_q != '0));
@@ -169,9 +189,17 @@ module fv_axi_write
       if (bvalid_i) assert (bready && resp != '0);
       if (tracked_q && ahead_q == '0 && bvalid_i) assert (resp[client_q]);
       // Invariants for the induction.
-      assert (awvalid == addr_q && u_dut.burst_q == data_q);
-      assert (open_q >= (Aw + 1)'(addr_q || data_q));
-      if (data_q) assert (sent_q <= 9'(len_q) && 9'(u_dut.left_q) == 9'(len_q) - sent_q && awlen == len_q);
+      assert (awvalid == addr_q);
+      assert (data_q == 2'(u_dut.burst_q) + 2'(wvalid && wlast));
+      assert (!wvalid || wlast || u_dut.burst_q);
+      assert (open_q >= (Aw + 1)'(unfinished));
+      if (data_q != '0) assert (sent_q <= 9'(len_q));
+      if (data_q == 2'd1) assert (len_q == ask_len_q);
+      if (u_dut.burst_q) begin
+        assert (u_dut.client_q == writer_q && u_dut.fill_q == cleared_q);
+        if (data_q == 2'd1) assert (9'(u_dut.left_q) + sent_q + 9'(wvalid) == 9'(len_q));
+        else assert (u_dut.left_q == ask_len_q);
+      end
       assert (u_dut.u_owner.level_q == open_q);
       assert (Aw'(u_dut.u_owner.wptr_q - u_dut.u_owner.rptr_q) == open_q[Aw-1:0]);
       if (tracked_q) begin

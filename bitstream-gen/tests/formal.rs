@@ -1,5 +1,5 @@
 //! Proofs with SymbiYosys: FIFO, semaphores, bursts, AXI masters, region check. Each proof is also run on copies of the RTL
-//! with a planted fault, and must fail there.
+//! with a planted fault, and must fail there. What depends on the width of the bus is proven for each configuration's.
 //!
 //! `cargo test -p systole-bitgen --test formal -- --ignored --nocapture`
 //!
@@ -10,6 +10,7 @@
 mod runner;
 
 use runner::{Fault, Mode, Proof, Verdict};
+use systole_isa::config::{N8, NAMED};
 
 const fn fault(file: &'static str, right: &'static str, wrong: &'static str) -> Fault {
     Fault { file, right, wrong }
@@ -18,6 +19,7 @@ const fn fault(file: &'static str, right: &'static str, wrong: &'static str) -> 
 const FIFO: Proof = Proof {
     top: "fv_fifo",
     sources: &["prim/prim_fifo.sv"],
+    configs: &[&N8],
     mode: Mode::Induction(3),
     faults: &[
         fault("prim/prim_fifo.sv", "assign wready_o = !level_q[Aw];", "assign wready_o = 1'b1;"),
@@ -28,6 +30,7 @@ const FIFO: Proof = Proof {
 const SEMAPHORES: Proof = Proof {
     top: "fv_semaphores",
     sources: &["core/systole_semaphores.sv"],
+    configs: &[&N8],
     mode: Mode::Induction(2),
     faults: &[
         // A post and a take in the same cycle: one of them is lost.
@@ -40,6 +43,7 @@ const SEMAPHORES: Proof = Proof {
 const BURSTS: Proof = Proof {
     top: "fv_bursts",
     sources: &["core/systole_bursts.sv"],
+    configs: &NAMED,
     mode: Mode::Induction(3),
     faults: &[
         fault("core/systole_bursts.sv", "if (room < beats) beats = room;", ""),
@@ -50,6 +54,7 @@ const BURSTS: Proof = Proof {
 const AXI_READ: Proof = Proof {
     top: "fv_axi_read",
     sources: &["prim/prim_fifo.sv", "core/systole_axi_read.sv"],
+    configs: &NAMED,
     mode: Mode::Induction(3),
     faults: &[
         fault("core/systole_axi_read.sv", "any && (!arvalid_q || arready_i) && owner_ready", "any && owner_ready"),
@@ -60,16 +65,27 @@ const AXI_READ: Proof = Proof {
 const AXI_WRITE: Proof = Proof {
     top: "fv_axi_write",
     sources: &["prim/prim_fifo.sv", "core/systole_axi_write.sv"],
+    configs: &NAMED,
     mode: Mode::Induction(3),
     faults: &[
-        fault("core/systole_axi_write.sv", "assign wlast_o   = left_q == '0;", "assign wlast_o   = left_q == 8'd1;"),
+        fault("core/systole_axi_write.sv", "assign last      = left_q == '0;", "assign last      = left_q == 8'd1;"),
         fault("core/systole_axi_write.sv", "else if (awready_i) awvalid_q <= 1'b0;", "else awvalid_q <= 1'b0;"),
+        // Filling begins with the beat that waits, whose payload changes.
+        fault(
+            "core/systole_axi_write.sv",
+            "      wlast_o <= last;\n    end\n",
+            "      wlast_o <= last;\n    end\n    if (fill_q) {wdata_o, wstrb_o} <= {wdata_i[client_q], BusBytes'(0)};\n",
+        ),
+        // The strobes of a beat are lost; a beat is.
+        fault("core/systole_axi_write.sv", "wstrb_o <= fill_q ? '0 : wstrb_i[client_q];", "wstrb_o <= '0;"),
+        fault("core/systole_axi_write.sv", "!fill_q && room;", "!fill_q;"),
     ],
 };
 
 const REGION_CHECK: Proof = Proof {
     top: "fv_region_check",
     sources: &["core/systole_region_check.sv"],
+    configs: &[&N8],
     mode: Mode::Bound(23),
     faults: &[
         // The last row is forgotten.
@@ -82,14 +98,17 @@ const REGION_CHECK: Proof = Proof {
 const PROOFS: [&Proof; 6] = [&FIFO, &SEMAPHORES, &BURSTS, &AXI_READ, &AXI_WRITE, &REGION_CHECK];
 
 fn proven(proof: &Proof) {
-    let outcome = runner::run(proof, None);
-    println!("{}: {}: {:?} in {:.1} s", proof.top, proof.mode, outcome.verdict, outcome.seconds);
-    assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.log);
+    for config in proof.configs {
+        let outcome = runner::run(proof, config, None);
+        let (top, mode, name) = (proof.top, proof.mode, config.name);
+        println!("{top} of {name}: {mode}: {:?} in {:.1} s", outcome.verdict, outcome.seconds);
+        assert_eq!(outcome.verdict, Verdict::Pass, "{top} of {name}: {}", outcome.log);
+    }
 }
 
 fn faults_are_found(proof: &Proof) {
     for fault in proof.faults {
-        let outcome = runner::run(proof, Some(fault));
+        let outcome = runner::run(proof, proof.configs[0], Some(fault));
         println!("{}: `{}` planted: {:?} in {:.1} s", proof.top, fault.wrong, outcome.verdict, outcome.seconds);
         assert_eq!(outcome.verdict, Verdict::Fail, "{}: {:?} went unnoticed\n{}", proof.top, fault, outcome.log);
     }

@@ -2,9 +2,10 @@
 //
 // AXI4 write master: joins the clients' bursts on one ID.
 //
-// Client 0 has priority. A client asks for a burst and then delivers its beats; the next burst begins when the last beat
-// is out. Responses come back in order to whose burst it was. A client that was cleared in the middle of a burst has the
-// rest of it filled with beats without strobes, so the bus is always left clean. idle_o says that nothing is under way.
+// Client 0 has priority. A client asks for a burst and then delivers its beats, which go through a register to W, one a
+// cycle; the next burst begins when the last beat is in that register. Responses come back in order to whose burst it was.
+// A client that was cleared in the middle of a burst has the rest of it filled with beats without strobes, behind the beat
+// that may be waiting on W, so the bus is always left clean. idle_o says that nothing is under way.
 
 module systole_axi_write
   import systole_cfg_pkg::*;
@@ -46,7 +47,7 @@ module systole_axi_write
 
   logic [Cw-1:0]                pick, client_q, owner;
   logic                         any, take, owner_ready, owner_valid;
-  logic                         awvalid_q, burst_q, fill_q, beat;
+  logic                         awvalid_q, wvalid_q, burst_q, fill_q, room, beat, last;
   logic [7:0]                   left_q;
   logic [$clog2(Outstanding):0] level;
 
@@ -62,19 +63,18 @@ module systole_axi_write
   end
 
   assign take      = any && !burst_q && !awvalid_q && owner_ready;
-  assign wvalid_o  = burst_q && (fill_q || wvalid_i[client_q]);
-  assign wdata_o   = wdata_i[client_q];
-  assign wstrb_o   = fill_q ? '0 : wstrb_i[client_q];
-  assign wlast_o   = left_q == '0;
-  assign beat      = wvalid_o && wready_i;
+  assign room      = !wvalid_q || wready_i;
+  assign beat      = burst_q && room && (fill_q || wvalid_i[client_q]);
+  assign last      = left_q == '0;
   assign awvalid_o = awvalid_q;
+  assign wvalid_o  = wvalid_q;
   assign bready_o  = owner_valid;
 
   always_comb begin
     req_ready_o        = '0;
     req_ready_o[pick]  = take;
     wready_o           = '0;
-    wready_o[client_q] = burst_q && !fill_q && wready_i;
+    wready_o[client_q] = burst_q && !fill_q && room;
     resp_o             = '0;
     resp_o[owner]      = bvalid_i && bready_o;
   end
@@ -82,13 +82,15 @@ module systole_axi_write
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       awvalid_q <= 1'b0;
+      wvalid_q  <= 1'b0;
       burst_q   <= 1'b0;
       fill_q    <= 1'b0;
     end else begin
       if (take) awvalid_q <= 1'b1;
       else if (awready_i) awvalid_q <= 1'b0;
       if (take) burst_q <= 1'b1;
-      else if (beat && wlast_o) burst_q <= 1'b0;
+      else if (beat && last) burst_q <= 1'b0;
+      if (room) wvalid_q <= beat;
       if (take) fill_q <= clr_i[pick];
       else if (clr_i[client_q]) fill_q <= 1'b1;
     end
@@ -102,6 +104,11 @@ module systole_axi_write
       left_q   <= req_len_i[pick];
     end else if (beat) begin
       left_q <= left_q - 8'd1;
+    end
+    if (room) begin
+      wdata_o <= wdata_i[client_q];
+      wstrb_o <= fill_q ? '0 : wstrb_i[client_q];
+      wlast_o <= last;
     end
   end
 
@@ -127,9 +134,11 @@ module systole_axi_write
   logic unused_resp;
   assign unused_resp = bresp_i[0];
 
-  // AXI: a request stays until it is taken; no response comes unasked.
+  // AXI: a request and a beat stay until they are taken; no response comes unasked.
   assert property (@(posedge clk_i) disable iff (!rst_ni)
       awvalid_o && !awready_i |=> awvalid_o && $stable({awaddr_o, awlen_o}));
+  assert property (@(posedge clk_i) disable iff (!rst_ni)
+      wvalid_o && !wready_i |=> wvalid_o && $stable({wdata_o, wstrb_o, wlast_o}));
   assert property (@(posedge clk_i) disable iff (!rst_ni) bvalid_i |-> owner_valid);
 
 endmodule

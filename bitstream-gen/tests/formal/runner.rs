@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use systole_bitgen::bitstream::tools::Tool;
+use systole_isa::HwConfig;
 
 /// How far a proof reaches.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,8 @@ pub struct Proof {
     pub top: &'static str,
     /// Files below `rtl/`.
     pub sources: &'static [&'static str],
+    /// Proven for each: what depends on the bus for all of them.
+    pub configs: &'static [&'static HwConfig],
     /// Reach.
     pub mode: Mode,
     /// Must fail with each of them.
@@ -116,19 +119,21 @@ fn script(proof: &Proof, files: &[String], faulty: bool) -> String {
     )
 }
 
-/// Runs a proof, on the RTL as it is or with a fault in it.
-pub fn run(proof: &Proof, fault: Option<&Fault>) -> Outcome {
-    let name = fault.map_or_else(String::new, |f| {
+/// Runs a proof, on the RTL of a configuration as it is or with a fault in it.
+pub fn run(proof: &Proof, config: &HwConfig, fault: Option<&Fault>) -> Outcome {
+    let fault_name = fault.map_or_else(String::new, |f| {
         format!("_{}", proof.faults.iter().position(|g| std::ptr::eq(f, g)).unwrap_or(0))
     });
-    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("formal").join(format!("{}{name}", proof.top));
+    let name = format!("{}_{}{fault_name}", proof.top, config.name);
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("formal").join(name);
     let _ = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).expect("the target directory can be written");
-    let packages = ["generated/systole_pkg.sv", "generated/n8/systole_cfg_pkg.sv"];
+    let package = format!("generated/{}/systole_cfg_pkg.sv", config.name);
+    let packages = ["generated/systole_pkg.sv", &package];
     let mut files = Vec::new();
-    for file in packages.iter().chain(proof.sources) {
+    for file in packages.iter().chain(proof.sources).copied() {
         let text = match fault {
-            Some(fault) if fault.file == *file => planted(fault),
+            Some(fault) if fault.file == file => planted(fault),
             _ => rtl(file),
         };
         let name = file.rsplit('/').next().expect("not empty").to_owned();
