@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // The AXI4 subordinate: answers the design's bursts from memory, in order, with a latency, a bandwidth and random
-// back-pressure, and checks that the bursts are what the design promises.
+// back-pressure. That the bursts are what the design promises is axi_check.h's to say.
 //
 // A write reaches memory when its response is sent, not before: a design that does not wait for responses shows. Each cycle
 // drive() sets the design's inputs, and after they have settled sample() takes what was handed over.
@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
-#include <stdexcept>
 #include <vector>
 
 #include "abi.h"
@@ -77,13 +76,12 @@ class Bus {
       response_valid_ = false;
       writes_.pop_front();
     }
-    if (top.m_arvalid_o && top.m_arready_i)
-      reads_.push_back(checked(top.m_araddr_o, top.m_arlen_o, top.m_arsize_o, top.m_arburst_o, cycle));
-    if (top.m_awvalid_o && top.m_awready_i)
-      writes_.push_back(checked(top.m_awaddr_o, top.m_awlen_o, top.m_awsize_o, top.m_awburst_o, cycle));
+    const uint64_t due = cycle + settings_.latency;
+    if (top.m_arvalid_o && top.m_arready_i) reads_.push_back({top.m_araddr_o, due, top.m_arlen_o + 1u});
+    if (top.m_awvalid_o && top.m_awready_i) writes_.push_back({top.m_awaddr_o, due, top.m_awlen_o + 1u});
     if (top.m_wvalid_o && top.m_wready_i) {
       pay();
-      Beat beat{{}, 0, static_cast<bool>(top.m_wlast_o)};
+      Beat beat;
       std::memcpy(beat.data, &top.m_wdata_o, kBusBytes);
       beat.strobes = top.m_wstrb_o;
       beats_.push_back(beat);
@@ -97,14 +95,13 @@ class Bus {
   struct Beat {
     uint8_t data[kBusBytes];
     uint32_t strobes;
-    bool last;
   };
 
   struct Burst {
     uint64_t address, due;
     uint32_t beats;
     bool complete = false;
-    std::vector<Beat> data;
+    std::vector<Beat> data = {};
   };
 
   bool limited() const { return settings_.milli_bytes != 0; }
@@ -121,14 +118,6 @@ class Bus {
     return (random_ >> 16) % 100 < settings_.back_pressure;
   }
 
-  Burst checked(uint64_t address, uint32_t len, uint32_t size, uint32_t burst, uint64_t cycle) const {
-    const uint64_t bytes = (len + 1ull) * kBusBytes;
-    if (1u << size != kBusBytes || burst != 1) throw std::runtime_error("AXI: a burst is not incrementing at full width");
-    if (address % kBusBytes) throw std::runtime_error("AXI: a burst's address is not aligned");
-    if (address % 4096 + bytes > 4096) throw std::runtime_error("AXI: a burst crosses a 4 KiB boundary");
-    return {address, cycle + settings_.latency, len + 1, false, {}};
-  }
-
   // Gives beats to the oldest burst that is not complete; beats may come before their address.
   void match(uint64_t cycle) {
     for (Burst& burst : writes_) {
@@ -136,7 +125,6 @@ class Bus {
         burst.data.push_back(beats_.front());
         beats_.pop_front();
         burst.complete = burst.data.size() == burst.beats;
-        if (burst.data.back().last != burst.complete) throw std::runtime_error("AXI: WLAST does not mark the last beat");
         burst.due = cycle + settings_.latency;
       }
     }

@@ -10,6 +10,7 @@
 
 #include "Vsystole_top.h"
 #include "abi.h"
+#include "axi_check.h"
 #include "bus.h"
 #include "chip.h"
 #include "dram.h"
@@ -76,6 +77,7 @@ struct Model {
     top.clk_i = 0;
     top.eval();
     dump(0);
+    check_.see(top, cycles_);
     if (top.rst_ni) bus_.sample(top, cycles_);
     address_taken_ = top.s_awvalid_i && top.s_awready_o;
     data_taken_ = top.s_wvalid_i && top.s_wready_o;
@@ -182,6 +184,7 @@ struct Model {
   VerilatedContext context_;
   std::unique_ptr<Vsystole_top> top_;
   Bus<Vsystole_top, SYSTOLE_BUS_BYTES> bus_;
+  AxiCheck<Vsystole_top, SYSTOLE_BUS_BYTES> check_;
 #if VM_TRACE
   std::unique_ptr<Waveform> waveform_;
 #endif
