@@ -25,7 +25,8 @@ pub struct ModelArgs {
     ///
     /// A directory holds config.json, model.safetensors and tokenizer.json. An id such as
     /// sentence-transformers/all-MiniLM-L6-v2, optionally with @revision, is fetched once and kept where the Python
-    /// library keeps it. Without this option the small model inside this program is used.
+    /// library keeps it; HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, HF_ENDPOINT and HF_TOKEN mean what they mean for that
+    /// library. Without this option the small model inside this program is used.
     #[arg(long, short, value_name = "DIR|ID|FILE")]
     pub model: Option<String>,
 

@@ -47,7 +47,8 @@ impl Ended {
 /// The command in a defined environment: no colours, no log, a hub that refuses connections.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_systole"));
-    for name in ["RUST_LOG", "CLICOLOR_FORCE", "HF_TOKEN"] {
+    let hub = ["HF_TOKEN", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"];
+    for name in ["RUST_LOG", "CLICOLOR_FORCE"].into_iter().chain(hub) {
         command.env_remove(name);
     }
     command.env("NO_COLOR", "1").env("HF_ENDPOINT", "http://127.0.0.1:9");

@@ -230,7 +230,52 @@ pub enum CheckpointError {
         /// The file asked for.
         file: String,
         /// What the client said.
-        source: Box<hf_hub::api::sync::ApiError>,
+        source: Box<ureq::Error>,
+    },
+    /// A download came to a stop, and further requests brought nothing.
+    #[error(
+        "the download of {file} of {id} from {endpoint} stopped after {received} bytes: {source}; run this again to go on from \
+         there, or give a directory"
+    )]
+    HubStalled {
+        /// The hub's address.
+        endpoint: String,
+        /// The model id.
+        id: String,
+        /// The file asked for.
+        file: String,
+        /// Bytes that are kept for the next attempt.
+        received: u64,
+        /// Why the last request ended.
+        source: Box<ureq::Error>,
+    },
+    /// What came is not what the hub states.
+    #[error(
+        "{file} of {id} has hash {found}, and the hub states {expected}; it is not kept: run this again, and \
+         check the proxy or mirror in between"
+    )]
+    HubContent {
+        /// The model id.
+        id: String,
+        /// The file asked for.
+        file: String,
+        /// SHA-256, or for a small file git's name of it, as the hub states it.
+        expected: String,
+        /// That of what came.
+        found: String,
+    },
+    /// The cache lacks a file, and the hub may not be asked.
+    #[error(
+        "{} has no {file} of {id}, and HF_HUB_OFFLINE forbids to ask the hub; unset it once, or give a directory",
+        cache.display()
+    )]
+    HubOffline {
+        /// The model id.
+        id: String,
+        /// The file asked for.
+        file: String,
+        /// The cache directory.
+        cache: PathBuf,
     },
     /// The hub's answer does not follow its own protocol.
     #[error("{endpoint} gave a malformed answer for {file} of {id}; check that HF_ENDPOINT is a Hugging Face hub")]
@@ -243,7 +288,7 @@ pub enum CheckpointError {
         file: String,
     },
     /// There is no place to keep downloaded models.
-    #[error("no home directory to keep downloaded models in; set HF_HOME")]
+    #[error("no home directory to keep downloaded models in; set HF_HOME or HF_HUB_CACHE")]
     HubCache,
 }
 

@@ -1,13 +1,20 @@
-//! Model ids of the Hugging Face hub, through the `hf-hub` crate and the cache it shares with the Python library.
+//! Model ids of the Hugging Face hub: which files make a model, and the cache that is shared with the Python library.
+//!
+//! [`Pinned::required`] and [`Pinned::optional`] fetch one file each; [`Hub::fetch`] is the list. `environment` says where the
+//! hub and the cache are, `download` brings one file.
 
-use std::panic::AssertUnwindSafe;
+mod download;
+mod environment;
+
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, Repo, RepoType};
 
 use super::error::{CheckpointError, Result};
 use super::{CONFIG, TENSORS, TOKENIZER, sentence};
+use download::Download;
+use environment::Environment;
 
 const MODULES: &str = "modules.json";
 
@@ -17,27 +24,42 @@ pub struct Hub {
     endpoint: String,
     cache: PathBuf,
     token: Option<String>,
+    offline: bool,
+    patience: Patience,
+}
+
+/// Longest waits.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// For what the hub states of a file.
+    answer: Duration,
+    /// For the next byte of a download.
+    byte: Duration,
+    /// Between two requests for the same file.
+    pause: Duration,
 }
 
 impl Hub {
     /// The hub at `endpoint` (such as `https://huggingface.co`), with downloads kept under `cache` and without access
     /// token.
     pub fn new(endpoint: impl Into<String>, cache: impl Into<PathBuf>) -> Self {
-        Self { endpoint: endpoint.into().trim_end_matches('/').to_owned(), cache: cache.into(), token: None }
+        let ten = Duration::from_secs(10);
+        let patience = Patience { answer: ten, byte: ten, pause: Duration::from_secs(1) };
+        let endpoint = endpoint.into().trim_end_matches('/').to_owned();
+        Self { endpoint, cache: cache.into(), token: None, offline: false, patience }
     }
 
-    /// The hub that the environment names, as for the Python library: `HF_ENDPOINT`, `HF_HOME`, `HF_TOKEN` or the token
-    /// file in `HF_HOME`.
+    /// The hub that the environment names, as for the Python library: `HF_ENDPOINT`, `HF_HUB_CACHE`, `HF_HOME`,
+    /// `XDG_CACHE_HOME`, `HF_HUB_OFFLINE`, `HF_TOKEN` or the token file, `HF_HUB_DOWNLOAD_TIMEOUT`, `HF_HUB_ETAG_TIMEOUT`.
     ///
     /// # Errors
-    /// [`CheckpointError::HubCache`] when neither `HF_HOME` nor a home directory is known.
+    /// [`CheckpointError::HubCache`] when neither these nor a home directory say where downloads are kept.
     pub fn from_env() -> Result<Self> {
-        let home = std::env::var_os("HF_HOME").map(PathBuf::from);
-        let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cache/huggingface")));
-        let cache = home.ok_or(CheckpointError::HubCache)?.join("hub");
-        let endpoint = std::env::var("HF_ENDPOINT").unwrap_or_else(|_| "https://huggingface.co".to_owned());
-        let token = std::env::var("HF_TOKEN").ok().or_else(|| Cache::new(cache.clone()).token());
-        Ok(Self { token, ..Self::new(endpoint, cache) })
+        let get = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        let found = Environment::read(get, std::env::home_dir().as_deref())?;
+        let hub = Self::new(found.endpoint, found.cache);
+        let patience = Patience { answer: found.etag_timeout, byte: found.download_timeout, ..hub.patience };
+        Ok(Self { token: found.token, offline: found.offline, patience, ..hub })
     }
 
     /// A directory stays itself; a model id, optionally with `@revision`, is fetched.
@@ -54,16 +76,17 @@ impl Hub {
     /// of optional files is remembered for that, as the Python library does it.
     ///
     /// # Errors
-    /// [`CheckpointError::ModelId`], [`CheckpointError::HubNotFound`], [`CheckpointError::Hub`], [`CheckpointError::HubAnswer`], and
-    /// [`CheckpointError::SentenceHead`] for a `modules.json` that is not understood.
+    /// [`CheckpointError::ModelId`], [`CheckpointError::HubNotFound`], [`CheckpointError::Hub`],
+    /// [`CheckpointError::HubAnswer`], [`CheckpointError::HubStalled`], [`CheckpointError::HubContent`],
+    /// [`CheckpointError::HubOffline`], and [`CheckpointError::SentenceHead`] for a `modules.json` that is not understood.
     pub fn fetch(&self, model: &str) -> Result<PathBuf> {
         let (id, revision) = parse_id(model)?;
         let _span = tracing::info_span!("fetch", id, revision).entered();
-        let config = self.get(&self.repo(id, revision)?, id, CONFIG)?;
+        let config = self.get(&repo(id, revision), id, CONFIG)?;
         // `<cache>/models--<id>/snapshots/<commit>/config.json`
         let snapshot = config.parent().map(Path::to_owned).unwrap_or_default();
         let commit = snapshot.file_name().and_then(|name| name.to_str()).unwrap_or(revision).to_owned();
-        let pinned = Pinned { hub: self, id, repo: self.repo(id, &commit)?, snapshot, commit };
+        let pinned = Pinned { hub: self, id, repo: repo(id, &commit), snapshot, commit };
         pinned.required(TENSORS)?;
         pinned.required(TOKENIZER)?;
         if pinned.optional(MODULES)?
@@ -74,45 +97,31 @@ impl Hub {
         Ok(pinned.snapshot)
     }
 
-    fn repo(&self, id: &str, revision: &str) -> Result<ApiRepo> {
-        let api = ApiBuilder::from_cache(Cache::new(self.cache.clone()))
-            .with_endpoint(self.endpoint.clone())
-            .with_token(self.token.clone())
-            .with_progress(false)
-            .with_retries(2)
-            .build()
-            .map_err(|source| self.error(id, CONFIG, source))?;
-        Ok(api.repo(Repo::with_revision(id.to_owned(), RepoType::Model, revision.to_owned())))
-    }
-
-    fn get(&self, repo: &ApiRepo, id: &str, file: &str) -> Result<PathBuf> {
-        // The client (0.5.0) panics on some malformed answers, such as a redirect without target.
-        match std::panic::catch_unwind(AssertUnwindSafe(|| repo.get(file))) {
-            Ok(got) => got.map_err(|source| self.error(id, file, source)),
-            Err(_) => {
-                let (endpoint, id, file) = (self.endpoint.clone(), id.to_owned(), file.to_owned());
-                Err(CheckpointError::HubAnswer { endpoint, id, file })
-            }
+    /// The path of a file in the cache, into which it is fetched unless it is there.
+    fn get(&self, repo: &Repo, id: &str, file: &str) -> Result<PathBuf> {
+        let cache = Cache::new(self.cache.clone()).repo(repo.clone());
+        // The Python library keeps no reference to a commit that is asked for by its name.
+        let at_commit = cache.pointer_path(repo.revision()).join(file);
+        if let Some(path) = cache.get(file).or_else(|| at_commit.exists().then_some(at_commit)) {
+            return Ok(path);
         }
-    }
-
-    fn error(&self, id: &str, file: &str, source: ApiError) -> CheckpointError {
-        let (endpoint, id, file) = (self.endpoint.clone(), id.to_owned(), file.to_owned());
-        match &source {
-            // 401 is the hub's answer for a model that does not exist, or not for this token.
-            ApiError::RequestError(e) if matches!(**e, ureq::Error::StatusCode(401 | 403 | 404)) => {
-                CheckpointError::HubNotFound { endpoint, id, file }
-            }
-            _ => CheckpointError::Hub { endpoint, id, file, source: Box::new(source) },
+        if self.offline {
+            let (id, file, cache) = (id.to_owned(), file.to_owned(), self.cache.clone());
+            return Err(CheckpointError::HubOffline { id, file, cache });
         }
+        Download { hub: self, repo: repo.clone(), id, file }.fetch()
     }
+}
+
+fn repo(id: &str, revision: &str) -> Repo {
+    Repo::with_revision(id.to_owned(), RepoType::Model, revision.to_owned())
 }
 
 /// One commit of one model.
 struct Pinned<'a> {
     hub: &'a Hub,
     id: &'a str,
-    repo: ApiRepo,
+    repo: Repo,
     snapshot: PathBuf,
     commit: String,
 }
@@ -125,7 +134,8 @@ impl Pinned<'_> {
         Ok(())
     }
 
-    /// Whether the model has the file; only a definite "no" of the hub counts as absence.
+    /// Whether the model has the file. Only a definite "no" of the hub counts as absence, or being offline, where what is not
+    /// in the cache cannot be had.
     fn optional(&self, file: &str) -> Result<bool> {
         let absent = self.snapshot.join("../../.no_exist").join(&self.commit).join(file);
         if absent.exists() {
@@ -133,6 +143,7 @@ impl Pinned<'_> {
         }
         match self.required(file) {
             Ok(()) => Ok(true),
+            Err(CheckpointError::HubOffline { .. }) => Ok(false),
             Err(CheckpointError::HubNotFound { .. }) => {
                 if let Some(parent) = absent.parent() {
                     // A cache that cannot be written costs a question to the hub next time, nothing else.
@@ -145,13 +156,15 @@ impl Pinned<'_> {
     }
 }
 
+/// What may become the name of a file in the cache, and a part of an address.
+fn word(part: &str) -> bool {
+    let known = part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    known && !part.is_empty() && part.len() <= 96 && !part.starts_with('.') && !part.contains("..")
+}
+
 /// Splits `owner/name@revision`; both parts become paths in the cache and in URLs, so their alphabet is closed.
 fn parse_id(model: &str) -> Result<(&str, &str)> {
     let (id, revision) = model.split_once('@').unwrap_or((model, "main"));
-    let word = |part: &str| {
-        let known = part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
-        known && !part.is_empty() && part.len() <= 96 && !part.starts_with('.') && !part.contains("..")
-    };
     if id.split('/').all(word) && id.split('/').count() <= 2 && word(revision) {
         Ok((id, revision))
     } else {
