@@ -7,8 +7,12 @@
 //! cycle, which is drawn as if it were a nanosecond.
 //!
 //! Both clocks are related by one assumption: the earliest operation of a submission began when the engine's `run` span
-//! did, the last one to close before the records came. That is off by the microseconds of a doorbell.
+//! did, the last one to close before the records came. That is off by the microseconds of a doorbell. `submission` draws the
+//! device's part.
 
+mod submission;
+
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,12 +26,18 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use submission::{Operation, Submission};
+
 const HOST: u64 = 1;
 const DEVICE: u64 = 2;
 /// Target of the device's records.
 const OPERATIONS: &str = "systole::op";
 /// The span around a submission and the records of it.
 const SUBMISSION: &str = "submit";
+/// The engine's span from the doorbell to the completion.
+const RUN: &str = "run";
+/// The field of a span that says which texts are inside, by their numbers.
+const TEXTS: &str = "texts";
 
 /// The layer, and a handle on what it has collected; clones share it.
 #[derive(Clone)]
@@ -41,16 +51,15 @@ struct Events {
     finished: Vec<Value>,
     /// Operations of the current submission, in device time.
     operations: Vec<Operation>,
-    /// When the last host span that closed had begun, in microseconds.
-    run_began: f64,
+    /// When the last run that ended had begun, in microseconds, and on which thread.
+    run: (f64, u64),
+    /// Submissions whose operations were placed.
+    placed: u64,
+    /// Submissions that the device has and has not completed.
+    queued: i64,
+    /// Names of the host's threads, by number.
+    threads: BTreeMap<u64, String>,
     timed: bool,
-}
-
-struct Operation {
-    start: u64,
-    end: u64,
-    unit: u64,
-    arguments: Map<String, Value>,
 }
 
 /// A host span that is still open.
@@ -68,14 +77,23 @@ impl Timeline {
     /// Writes everything so far as JSON; `device` names the device's process.
     pub fn write(&self, mut out: impl Write, device: &str) -> std::io::Result<()> {
         let mut events = self.lock();
-        events.place_operations();
+        events.place_operations(None);
         let clock = if events.timed { "cycles, drawn as nanoseconds" } else { "host time" };
-        let name = |what: &str, pid, tid, name: &str| json!({"ph": "M", "name": what, "pid": pid, "tid": tid, "args": {"name": name}});
+        let meta = |what: &str, pid, tid, arguments: Value| json!({"ph": "M", "name": what, "pid": pid, "tid": tid, "args": arguments});
+        let name = |name: &str| json!({"name": name});
+        let place = |index: u64| json!({"sort_index": index});
         let mut all = vec![
-            name("process_name", HOST, 0, "host"),
-            name("process_name", DEVICE, 0, &format!("device {device} ({clock})")),
+            meta("process_name", HOST, 0, name("host")),
+            meta("process_name", DEVICE, 0, name(&format!("device {device} ({clock})"))),
+            meta("process_sort_index", HOST, 0, place(HOST)),
+            meta("process_sort_index", DEVICE, 0, place(DEVICE)),
         ];
-        all.extend(Unit::QUEUED.map(|unit| name("thread_name", DEVICE, unit as u64, unit.name())));
+        all.extend(events.threads.iter().map(|(thread, text)| meta("thread_name", HOST, *thread, name(text))));
+        for unit in Unit::QUEUED {
+            let tid = unit as u64;
+            all.push(meta("thread_name", DEVICE, tid, name(&unit.name().to_uppercase())));
+            all.push(meta("thread_sort_index", DEVICE, tid, place(tid)));
+        }
         all.append(&mut events.finished);
         // One event a line, so that a trace can be looked into with line tools as well.
         write!(out, "{{\"displayTimeUnit\": \"ns\", \"traceEvents\": [")?;
@@ -103,20 +121,24 @@ impl Events {
         let unit = arguments.remove("unit");
         let unit = Unit::QUEUED.into_iter().find(|u| unit.as_ref().is_some_and(|name| name == u.name()));
         self.timed |= arguments.contains_key("cycles");
-        self.operations.push(Operation { start, end, unit: unit.map_or(0, |u| u as u64), arguments });
+        // A record of no unit is a defect of the device, and has no track.
+        self.operations.extend(unit.map(|unit| Operation { start, end, unit, arguments }));
     }
 
-    /// Moves the operations of a submission to the host's time.
-    fn place_operations(&mut self) {
-        let first = self.operations.iter().map(|o| o.start).min().unwrap_or(0);
-        for Operation { start, end, unit, arguments } in self.operations.drain(..) {
-            let ticks = |n: u64| n as f64 / 1e3;
-            let name = arguments.get("op").and_then(Value::as_str).unwrap_or("operation");
-            self.finished.push(json!({
-                "ph": "X", "pid": DEVICE, "tid": unit, "name": name,
-                "ts": self.run_began + ticks(start - first), "dur": ticks(end.saturating_sub(start)), "args": arguments,
-            }));
-        }
+    /// Draws the operations of a submission in the host's time.
+    fn place_operations(&mut self, texts: Option<Value>) {
+        let operations = std::mem::take(&mut self.operations);
+        self.placed += 1;
+        let (began, thread) = self.run;
+        self.finished.extend(Submission { number: self.placed, began, thread, texts, operations }.events());
+    }
+
+    /// The device got a submission, or completed one.
+    fn queue(&mut self, change: i64, at: f64) {
+        self.queued += change;
+        self.finished.push(json!({
+            "ph": "C", "pid": DEVICE, "tid": 0, "name": "queue depth", "ts": at, "args": {"submissions": self.queued},
+        }));
     }
 }
 
@@ -127,7 +149,11 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Timeline {
         if attributes.metadata().target() == OPERATIONS {
             self.lock().operation(arguments);
         } else if let Some(span) = context.span(id) {
-            span.extensions_mut().insert(Open { start: self.now(), arguments });
+            let start = self.now();
+            if span.name() == RUN {
+                self.lock().queue(1, start);
+            }
+            span.extensions_mut().insert(Open { start, arguments });
         }
     }
 
@@ -142,15 +168,25 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Timeline {
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(span) = context.span(&id) else { return };
         // The device's records have no `Open`; nothing is to be done for them.
-        let Some(Open { start, arguments }) = span.extensions_mut().remove::<Open>() else { return };
+        let Some(Open { start, mut arguments }) = span.extensions_mut().remove::<Open>() else { return };
+        let (end, thread) = (self.now(), thread());
         let mut events = self.lock();
         if span.name() == SUBMISSION {
-            events.place_operations();
+            let texts = span.scope().find_map(|s| s.extensions().get::<Open>()?.arguments.0.get(TEXTS).cloned());
+            arguments.0.extend(texts.clone().map(|texts| (TEXTS.to_owned(), texts)));
+            events.place_operations(texts);
         }
-        events.run_began = start;
+        if span.name() == RUN {
+            events.run = (start, thread);
+            events.queue(-1, end);
+        }
+        events
+            .threads
+            .entry(thread)
+            .or_insert_with(|| std::thread::current().name().map_or_else(|| format!("thread {thread}"), str::to_owned));
         events.finished.push(json!({
-            "ph": "X", "pid": HOST, "tid": thread(), "name": span.name(), "cat": span.metadata().target(),
-            "ts": start, "dur": self.now() - start, "args": arguments.0,
+            "ph": "X", "pid": HOST, "tid": thread, "name": span.name(), "cat": span.metadata().target(),
+            "ts": start, "dur": end - start, "args": arguments.0,
         }));
     }
 }
@@ -206,6 +242,7 @@ mod tests {
     fn operations_lie_inside_their_submission() {
         let timeline = Timeline::new();
         tracing::subscriber::with_default(tracing_subscriber::registry().with(timeline.clone()), || {
+            let _texts = tracing::info_span!("batch", texts = "4,6").entered();
             let _submit = tracing::info_span!("submit", tokens = 3u64).entered();
             tracing::info_span!("run").in_scope(|| std::thread::sleep(std::time::Duration::from_millis(2)));
             for (unit, start, layer, cycles) in [("gemm", 7000u64, Some(1u16), Some(5u64)), ("load", 6000, None, None)]
@@ -223,10 +260,11 @@ mod tests {
         let (submit, run, ops) = (named("submit")[0], named("run")[0], named("x.y"));
         assert_eq!(submit["args"]["tokens"], 3);
         assert_eq!(ops.len(), 2);
-        let (gemm, load) = (ops[0], ops[1]);
+        let (load, gemm) = (ops[0], ops[1]);
         assert_eq!((&gemm["pid"], &gemm["tid"], &load["tid"]), (&json!(2), &json!(2), &json!(1)));
-        assert_eq!(gemm["args"], json!({"op": "x.y", "layer": 1, "macs": 4, "cycles": 5}));
-        assert_eq!(load["args"], json!({"op": "x.y", "macs": 4}));
+        assert_eq!(submit["args"]["texts"], "4,6");
+        assert_eq!(gemm["args"], json!({"op": "x.y", "layer": 1, "macs": 4, "cycles": 5, "texts": "4,6"}));
+        assert_eq!(load["args"], json!({"op": "x.y", "macs": 4, "texts": "4,6"}));
         assert_eq!(number(load, "ts"), number(run, "ts"));
         assert!((number(gemm, "ts") - number(load, "ts") - 1.0).abs() < 1e-9);
         assert!((number(gemm, "dur") - 0.5).abs() < 1e-9);

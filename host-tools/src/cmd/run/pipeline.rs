@@ -152,6 +152,8 @@ impl<'a> Pipeline<'a> {
     }
 
     fn slot(&self, text: Text) -> Slot {
+        let number = self.written + self.window.len() + 1;
+        let _span = tracing::info_span!("tokenize", text = number, bytes = text.text.len()).entered();
         let state = match self.encode(&text.text) {
             Ok(encoding) => State::Waiting(encoding),
             Err(CheckpointError::TextTooLong { tokens, max }) => State::Done(Err(format!(
@@ -163,7 +165,6 @@ impl<'a> Pipeline<'a> {
     }
 
     fn encode(&self, text: &str) -> Result<Encoding, CheckpointError> {
-        let _span = tracing::info_span!("tokenize", bytes = text.len()).entered();
         self.runner.session().model().encode(text, self.arguments.truncate)
     }
 
@@ -180,6 +181,8 @@ impl<'a> Pipeline<'a> {
                 State::Done(_) => None,
             })
             .collect();
+        let numbers: Vec<String> = chosen.iter().map(|index| (self.written + index + 1).to_string()).collect();
+        let _span = tracing::info_span!("batch", texts = numbers.join(",")).entered();
         let answers = self.embed(&encodings).map_err(|error| match error.downcast() {
             // The request is one of this submission; the text's number is of use.
             Ok(Error::Differs { request, at }) => Error::Differs { request: self.written + chosen[request], at }.into(),
