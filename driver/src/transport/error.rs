@@ -5,7 +5,7 @@ use std::path::Path;
 
 use systole_isa::ABI_HASH;
 
-use super::{Identity, PciAddress};
+use super::{PciAddress, PciIds};
 use crate::DeviceError;
 
 /// What keeps a board from being opened.
@@ -22,7 +22,7 @@ pub enum TransportError {
     },
     /// It is somebody else's card.
     #[error(
-        "{location} is no Systole accelerator: {address} is {identity}{}; it was not touched; `systole probe` lists the \
+        "{location} is no Systole accelerator: {address} is {ids}{}; it was not touched; `systole probe` lists the \
          boards of this machine", held(driver.as_deref())
     )]
     Foreign {
@@ -31,7 +31,7 @@ pub enum TransportError {
         /// The card.
         address: PciAddress,
         /// What it is.
-        identity: Identity,
+        ids: PciIds,
         /// The driver that the kernel has bound to it.
         driver: Option<String>,
     },

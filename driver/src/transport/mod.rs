@@ -20,13 +20,13 @@ mod board;
 mod config;
 mod doctor;
 mod error;
-mod foreign;
 mod interrupt;
 pub(crate) mod kernel;
 mod location;
 mod lock;
 mod mem;
 mod pci;
+mod pci_ids;
 mod physical;
 mod probe;
 mod registers;
@@ -39,9 +39,9 @@ mod window;
 
 pub use doctor::{Check, State, doctor};
 pub use error::TransportError;
-pub use foreign::Identity;
 pub use kernel::Kernel;
 pub use location::{Dma, Location, ParseLocationError, PciAddress, Place};
+pub use pci_ids::PciIds;
 pub use probe::{Candidate, Way, probe};
 pub use watched::Watched;
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::config::Config;
 use super::error::{TransportError, opening, system};
-use super::foreign::Identity;
 use super::kernel::{self, Kernel};
+use super::pci_ids::PciIds;
 use super::{Location, PciAddress};
 use crate::DeviceError;
 
@@ -59,16 +59,18 @@ impl Function {
     }
 
     /// Its numbers, as the kernel read them when it found the function: right also when the link is dead.
-    pub fn identity(&self) -> Result<Identity, DeviceError> {
+    pub fn ids(&self) -> Result<PciIds, DeviceError> {
         let number = |name: &str| {
             let path = self.path.join(name);
             kernel::number(&path).map_err(system("read", path.display().to_string()))
         };
-        Ok(Identity {
-            vendor: number("vendor")? as u16,
-            device: number("device")? as u16,
-            subsystem_vendor: number("subsystem_vendor")? as u16,
-            subsystem_device: number("subsystem_device")? as u16,
+        // No ID is of ones alone.
+        let id = |name| -> Result<u16, DeviceError> { Ok(number(name)?.try_into().unwrap_or(u16::MAX)) };
+        Ok(PciIds {
+            vendor: id("vendor")?,
+            device: id("device")?,
+            subsystem_vendor: id("subsystem_vendor")?,
+            subsystem_device: id("subsystem_device")?,
             class: number("class")? as u32,
         })
     }
@@ -113,17 +115,17 @@ impl Card {
     /// # Errors
     /// [`TransportError::Foreign`] says what it is instead.
     pub fn prove(function: Function, location: &Location) -> Result<Self, TransportError> {
-        let identity = function.identity()?;
-        if identity.is_ours() {
+        let ids = function.ids()?;
+        if ids.is_ours() {
             return Ok(Self(function));
         }
         let (location, driver) = (location.to_string(), function.driver());
-        Err(TransportError::Foreign { location, address: function.address, identity, driver })
+        Err(TransportError::Foreign { location, address: function.address, ids, driver })
     }
 
     /// Every card of ours.
     pub fn all(kernel: &Kernel) -> impl Iterator<Item = Self> {
-        let ours = |function: &Function| function.identity().is_ok_and(|identity| identity.is_ours());
+        let ours = |function: &Function| function.ids().is_ok_and(|ids| ids.is_ours());
         Function::all(kernel).into_iter().filter(ours).map(Self)
     }
 

@@ -82,7 +82,7 @@ fn parts_of_the_chip_are_only_read_until_they_have_said_who_they_are() {
 }
 
 #[test]
-fn a_file_that_only_root_may_read_is_enough_to_know_who_answers() {
+fn what_is_watched_is_read_and_never_written() {
     let machine = Machine::with_card(None);
     machine.uio(false);
     let location = "uio:0".parse().unwrap();

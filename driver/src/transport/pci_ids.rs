@@ -6,7 +6,7 @@ use systole_isa::pci;
 
 /// The numbers of a function's configuration space (PCI Local Bus Specification 3.0, section 6.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Identity {
+pub struct PciIds {
     /// Vendor ID.
     pub vendor: u16,
     /// Device ID.
@@ -19,7 +19,7 @@ pub struct Identity {
     pub class: u32,
 }
 
-impl Identity {
+impl PciIds {
     /// All four IDs are those of our cards. The class is a hint for people and decides nothing.
     pub fn is_ours(&self) -> bool {
         (self.vendor, self.device) == (pci::VENDOR_ID, pci::DEVICE_ID)
@@ -49,7 +49,7 @@ impl Identity {
     }
 }
 
-impl fmt::Display for Identity {
+impl fmt::Display for PciIds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { vendor, device, subsystem_vendor, subsystem_device, class } = self;
         let name = self.class_name();
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn every_id_decides() {
-        let ours = Identity {
+        let ours = PciIds {
             vendor: pci::VENDOR_ID,
             device: pci::DEVICE_ID,
             subsystem_vendor: pci::SUBSYSTEM_VENDOR_ID,
@@ -75,10 +75,10 @@ mod tests {
         };
         assert!(ours.is_ours());
         for other in [
-            Identity { vendor: 1, ..ours },
-            Identity { device: 1, ..ours },
-            Identity { subsystem_vendor: 1, ..ours },
-            Identity { subsystem_device: 1, ..ours },
+            PciIds { vendor: 1, ..ours },
+            PciIds { device: 1, ..ours },
+            PciIds { subsystem_vendor: 1, ..ours },
+            PciIds { subsystem_device: 1, ..ours },
         ] {
             assert!(!other.is_ours(), "{other}");
         }
