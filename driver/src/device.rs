@@ -59,6 +59,9 @@ pub enum DeviceError {
         /// What to do.
         instead: &'static str,
     },
+    /// The process is to end, and the device was stopped.
+    #[error("cancelled")]
+    Cancelled,
     /// The device does nothing any more: a Verilated model whose assertion failed, or one that does not answer.
     #[error("the device stopped: {reason}; open it again")]
     Stopped {

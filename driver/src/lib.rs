@@ -9,6 +9,7 @@
 //! 4. [`transport`] opens boards through the kernel's interfaces, as devices.
 //! 5. [`Engine`] identifies a device, owns its rings, runs verified programs on it, and recovers it when it failed.
 //! 6. [`recorder`] keeps what happened last between host and device, and replays it on another executor.
+//! 7. [`Cancellable`] stops a device when its process is to end.
 //!
 //! Invariants: no reference into device memory exists, only bounded copies; every wait has a deadline; what comes from
 //! the device is checked before it is believed.
@@ -16,6 +17,8 @@
 #![deny(unsafe_code)]
 
 pub mod bus;
+mod cancel;
+mod cycles;
 pub mod device;
 pub mod engine;
 pub mod memory;
@@ -33,6 +36,8 @@ pub mod verifier;
 mod wire;
 
 pub use bus::{BusMaster, Window};
+pub use cancel::{Cancel, Cancellable};
+pub use cycles::Pace;
 pub use device::{Device, DeviceError};
 pub use engine::{Bindings, Buffer, Engine, EngineError, LoadedProgram, RunOptions, RunReport, UnitCounters};
 pub use engine::{Closed, Expected, Failed, Identified, Identity, Poisoned};

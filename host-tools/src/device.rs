@@ -5,9 +5,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use systole_bitgen::verilated;
-use systole_driver::Device;
 use systole_driver::transport::{self, Kernel, Location};
+use systole_driver::{Device, Pace};
 use systole_isa::{HwConfig, config};
+use systole_runtime::RunOptions;
 
 use crate::identity::Identity;
 use crate::verilated_args::VerilatedArgs;
@@ -84,14 +85,16 @@ impl DeviceSpec {
         }
     }
 
-    /// Longest time for a submission. The RTL runs some hundred thousand cycles a second, so that a batch of long texts
-    /// may take hours; a program that hangs is found by the design itself.
-    pub fn deadline(&self) -> Duration {
-        const MINUTE: Duration = Duration::from_secs(60);
-        match self {
-            Self::Auto | Self::Sim(_) | Self::Board(_) => 10 * MINUTE,
-            Self::Rtl(_) => 24 * 60 * MINUTE,
-        }
+    /// How long a submission may take: the seconds that were asked for, else what follows from its program.
+    pub fn patience(&self, rtl: &VerilatedArgs, asked: Option<Duration>) -> RunOptions {
+        let (deadline, pace) = match (asked, self) {
+            (Some(deadline), _) => (deadline, None),
+            // Its memory may be as slow as somebody likes, and a waveform takes its time.
+            (None, Self::Rtl(_)) if rtl.given().is_some() => (Duration::from_secs(86_400), None),
+            (None, Self::Rtl(_)) => (Duration::from_secs(30), Some(Pace::VERILATED)),
+            (None, Self::Auto | Self::Sim(_) | Self::Board(_)) => (Duration::from_secs(2), Some(Pace::BOARD)),
+        };
+        RunOptions { deadline, pace, ..RunOptions::default() }
     }
 }
 
@@ -180,6 +183,12 @@ pub struct DeviceArg {
 /// The simulator, to stand in for a device or to be compared with it.
 pub fn simulator(config: &'static HwConfig) -> Box<dyn Device + Send> {
     Box::new(systole_sim::Simulator::new(config))
+}
+
+/// Parses `--deadline`: seconds.
+pub fn parse_deadline(text: &str) -> Result<Duration, String> {
+    let seconds: Option<f64> = text.parse().ok().filter(|s| (0.001..=1e6).contains(s));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "give seconds from 0.001 to 1000000".to_owned())
 }
 
 /// Parses `--config`.

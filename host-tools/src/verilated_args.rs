@@ -68,7 +68,7 @@ impl VerilatedArgs {
     }
 
     /// The first option that was given.
-    fn given(&self) -> Option<&'static str> {
+    pub fn given(&self) -> Option<&'static str> {
         let options = [
             ("--latency", self.latency.is_some()),
             ("--bytes-per-cycle", self.bytes_per_cycle.is_some()),

@@ -59,6 +59,23 @@ fn without_a_fallback_the_error_names_the_recording() {
 }
 
 #[test]
+fn a_device_that_hangs_is_recovered_replaced_or_given_up_within_seconds() {
+    let cache = tempfile::tempdir().unwrap();
+    let expected = run(cache.path(), &[]).ok();
+    let once = run(cache.path(), &["--faults", "stuck-busy@1"]);
+    assert_eq!((once.code, &*once.stdout), (Some(0), &*expected), "{}", once.stderr);
+    assert_eq!(note(&once), "device sim:n8: recovered, 1 submissions were repeated");
+    let dead = ["--faults", "rate=1,kinds=stuck-busy", "--deadline", "0.2"];
+    let message = run(cache.path(), &dead).refused();
+    assert!(message.starts_with("the device failed: no completion after 2") && message.contains("ms ("), "{message}");
+    let replaced = run(cache.path(), &[&dead[..], &["--fallback", "sim"]].concat());
+    assert_eq!((replaced.code, &*replaced.stdout), (Some(0), &*expected), "{}", replaced.stderr);
+    assert!(replaced.stderr.contains("given up after 0 submissions"), "{}", replaced.stderr);
+    let wrong = run(cache.path(), &["--deadline", "0"]);
+    assert!(wrong.stderr.contains("give seconds from 0.001 to 1000000"), "{}", wrong.stderr);
+}
+
+#[test]
 fn a_device_that_can_be_recovered_is_and_says_so() {
     let cache = tempfile::tempdir().unwrap();
     let expected = run(cache.path(), &[]).ok();

@@ -59,6 +59,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the device was stopped because the process is to end.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Engine(error) if error.is_cancelled())
+    }
+
+    /// Whether the device did not finish in time.
+    pub fn is_hang(&self) -> bool {
+        matches!(self, Self::Engine(error) if error.is_hang())
+    }
+
     /// Whether the device is to blame, so that the same request may succeed on another one, or later.
     pub fn is_of_device(&self) -> bool {
         match self {

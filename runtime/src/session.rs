@@ -8,7 +8,7 @@ mod resilience;
 
 use std::time::{Duration, SystemTime};
 
-use systole_driver::{Device, Engine, EngineError, Verified};
+use systole_driver::{Device, Engine, EngineError, Pace, Verified};
 use systole_isa::{HwConfig, REGIONS};
 
 use crate::Error;
@@ -20,6 +20,9 @@ use card::{Answer, Card};
 
 pub use resilience::{Events, Fallback, FellBack, Integrity, Resilience};
 
+/// Submissions of a request that may hang before it is given up: each costs its whole deadline.
+const MOST_HANGS: u32 = 2;
+
 /// How to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunOptions {
@@ -27,14 +30,17 @@ pub struct RunOptions {
     pub batch: usize,
     /// Emit a tracing span (target `systole::op`) for every operation the device executed.
     pub trace: bool,
-    /// Longest time for one submission.
+    /// Longest time for one submission, beyond what [`RunOptions::pace`] gives its program.
     pub deadline: Duration,
+    /// How fast the device surely is. From it and the program's cycles follow the deadline and the limit of the device's
+    /// own watchdog. `None`: the deadline is the same for every program, and there is no watchdog.
+    pub pace: Option<Pace>,
 }
 
 impl Default for RunOptions {
-    /// Up to 8 sequences, no trace, ten minutes (a long batch on a simulator takes its time).
+    /// Up to 8 sequences, no trace, two seconds more than the slowest board needs. The RTL needs a pace of its own.
     fn default() -> Self {
-        Self { batch: 8, trace: false, deadline: Duration::from_secs(600) }
+        Self { batch: 8, trace: false, deadline: Duration::from_secs(2), pace: Some(Pace::BOARD) }
     }
 }
 
@@ -203,28 +209,28 @@ impl Session {
         &mut self,
         encoding: &Encoding,
         program: &Verified,
-        deadline: Duration,
+        options: &RunOptions,
     ) -> Result<[Vec<u8>; REGIONS], Error> {
         let rows = self.rows(&[encoding]);
-        let run = systole_driver::RunOptions { trace: false, deadline };
-        self.card.contents(&self.model, program, &rows, run, &self.resilience)
+        let options = RunOptions { trace: false, ..*options };
+        self.card.contents(&self.model, program, &rows, options, &self.resilience)
     }
 
     /// Submits until the device has answered, or nothing is left to try.
     fn complete(&mut self, key: (u32, u32), rows: &[i16], options: &RunOptions) -> Result<Answer, Error> {
-        let run = systole_driver::RunOptions { trace: options.trace, deadline: options.deadline };
-        let mut submitted_again = 0;
+        let (mut submitted_again, mut hangs) = (0, 0);
         loop {
-            let error = match self.card.attempt(&self.model, key, rows, run, &self.resilience) {
+            let error = match self.card.attempt(&self.model, key, rows, *options, &self.resilience) {
                 Ok(answer) => return Ok(answer),
                 Err(error) if error.is_of_device() => error,
                 Err(error) => return Err(error),
             };
             self.events.corruptions += u64::from(matches!(error, Error::Corrupted { .. }));
             let dead = matches!(error, Error::Unrecovered { .. });
-            if dead || submitted_again == self.resilience.resubmissions {
+            hangs += u32::from(error.is_hang());
+            if dead || hangs == MOST_HANGS || submitted_again == self.resilience.resubmissions {
                 self.fall_back(error)?;
-                submitted_again = 0;
+                (submitted_again, hangs) = (0, 0);
             } else {
                 tracing::warn!(%error, "submitting again");
                 submitted_again += 1;

@@ -1,12 +1,15 @@
 //! A session on a board that misbehaves: each fault, what it takes to get over it, and that the bytes are right.
 
 use std::path::Path;
-use std::sync::LazyLock;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
-use systole_driver::{Device, RecoveryPolicy};
+use systole_driver::{Device, DeviceError, EngineError, Pace, RecoveryPolicy};
 use systole_isa::config::N8;
+use systole_isa::ring::Submission;
 use systole_runtime::checkpoint::Encoding;
+use systole_runtime::compile::compile;
 use systole_runtime::quantize::QuantizedModel;
 use systole_runtime::{Error, Events, Integrity, Resilience, RunOptions, Session};
 use systole_sim::Simulator;
@@ -121,6 +124,88 @@ fn requests_end_in_typed_errors_when_nothing_helps() {
     let untested = RecoveryPolicy { self_test: None, ..RecoveryPolicy::default() };
     let again = fails("rate=1,kinds=reset", Resilience { recovery: Some(untested), ..RESILIENCE });
     assert!(again.to_string().starts_with("SQ_TAIL reads 0x0 instead of "), "{again}");
+}
+
+/// Least cycles that a margin of safety is worth, and the most that the program of [`request`] may be estimated at.
+const ESTIMATE: std::ops::Range<u64> = 10_000..1_000_000;
+
+fn cycles() -> u64 {
+    let cycles = compile(&model().encoder, &N8, 4, 1).unwrap().cycles_at_most().unwrap();
+    assert!(ESTIMATE.contains(&cycles), "{cycles}");
+    cycles
+}
+
+#[test]
+fn a_board_that_hangs_is_given_up_within_seconds() {
+    let started = Instant::now();
+    let mut dead = session("rate=1,kinds=stuck-busy", Resilience::default());
+    let error = dead.hidden_integers(&request(), &RunOptions::default()).unwrap_err();
+    // The deadline is what follows from the program, and not minutes.
+    let deadline = Duration::from_secs(2) + Pace::BOARD.longest(cycles());
+    assert!(deadline < Duration::from_secs(3), "{deadline:?}");
+    let Error::Unrecovered { first: EngineError::Timeout { waited, .. }, .. } = error else { panic!("{error}") };
+    assert!((deadline..deadline + Duration::from_secs(10)).contains(&waited), "{waited:?} for {deadline:?}");
+    // One deadline, four self-tests of a second, and a computer that is busy.
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+}
+
+/// It comes back each time and passes its self-test, every second doorbell, but never completes the request.
+#[test]
+fn a_request_that_hangs_twice_is_given_up() {
+    let plan = "stuck-busy@1,stuck-busy@3,stuck-busy@5,stuck-busy@7";
+    let mut alone = session(plan, RESILIENCE);
+    let error = alone.hidden_integers(&request(), &options()).unwrap_err();
+    assert!(matches!(error, Error::Engine(EngineError::Timeout { .. })), "{error}");
+    assert_eq!((alone.events().resubmissions, alone.events().recoveries.soft_resets), (1, 2));
+    let simulator = |config| -> Result<Box<dyn Device + Send>, _> { Ok(Box::new(Simulator::new(config))) };
+    let mut with_fallback = session(plan, RESILIENCE).with_fallback(Box::new(simulator));
+    assert!(with_fallback.hidden_integers(&request(), &options()).unwrap() == right());
+    assert!(with_fallback.events().fell_back.is_some());
+}
+
+/// A device that notes the limit of the last submission.
+struct Limited(Simulator, Arc<AtomicU32>);
+
+impl Device for Limited {
+    fn read(&mut self, offset: u32) -> Result<u32, DeviceError> {
+        self.0.read(offset)
+    }
+    fn write(&mut self, offset: u32, value: u32) -> Result<(), DeviceError> {
+        self.0.write(offset, value)
+    }
+    fn allocate(&mut self, bytes: u64) -> Result<u64, DeviceError> {
+        self.0.allocate(bytes)
+    }
+    fn release(&mut self, address: u64) -> Result<(), DeviceError> {
+        self.0.release(address)
+    }
+    fn copy_to(&mut self, address: u64, bytes: &[u8]) -> Result<(), DeviceError> {
+        if let Ok(submission) = bytemuck::try_pod_read_unaligned::<Submission>(bytes)
+            && submission.abi_hash == systole_isa::ABI_HASH
+        {
+            self.1.store(submission.watchdog, Ordering::Relaxed);
+        }
+        self.0.copy_to(address, bytes)
+    }
+    fn copy_from(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), DeviceError> {
+        self.0.copy_from(address, bytes)
+    }
+    fn wait_interrupt(&mut self, timeout: Duration) -> Result<bool, DeviceError> {
+        self.0.wait_interrupt(timeout)
+    }
+}
+
+#[test]
+fn the_devices_watchdog_is_set_from_the_program() {
+    let watchdog = Arc::new(AtomicU32::new(1));
+    let device = Limited(Simulator::new(&N8), Arc::clone(&watchdog));
+    let mut session = Session::new(model(), Box::new(device)).unwrap();
+    let mut limit = |options| {
+        session.hidden_integers(&request(), &options).unwrap();
+        watchdog.load(Ordering::Relaxed)
+    };
+    assert_eq!(u64::from(limit(RunOptions::default())), cycles() * u64::from(Pace::BOARD.margin));
+    assert_eq!(limit(RunOptions { pace: None, ..RunOptions::default() }), 0);
 }
 
 #[test]

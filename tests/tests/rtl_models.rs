@@ -10,6 +10,7 @@ use systole_driver::Device;
 use systole_isa::HwConfig;
 use systole_isa::config::{N8, N16};
 use systole_runtime::checkpoint::{Checkpoint, Encoding};
+use systole_runtime::compile::compile;
 use systole_runtime::quantize::{QuantizedModel, Scales, default_calibration};
 use systole_runtime::{Report, RunOptions, Session};
 use systole_sim::Simulator;
@@ -39,6 +40,11 @@ fn equal_on_both(what: &str, model: &QuantizedModel, config: &'static HwConfig, 
     }
     assert_eq!(found.len(), inputs.len());
     let cycles = report.cycles.expect("the RTL counts cycles");
+    // What deadlines follow from: from above, and not from far above.
+    let program = |e: &Encoding| compile(&model.encoder, config, e.ids.len() as u32, 1).unwrap();
+    let estimate: u64 = inputs.iter().map(|e| program(e).cycles_at_most().unwrap()).sum();
+    println!("estimated at most {estimate} cycles, {:.1} times", estimate as f64 / cycles as f64);
+    assert!((cycles..16 * cycles).contains(&estimate), "{estimate} for {cycles}");
     println!(
         "{what} on rtl:{}: {} tokens, {} instructions, {} MACs in {cycles} cycles ({:.1} % of the array's peak), \
          {:.1} s, {:.0} cycles/s",

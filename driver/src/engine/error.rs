@@ -222,6 +222,16 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// Whether the device was stopped because the process is to end.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Device(DeviceError::Cancelled))
+    }
+
+    /// Whether the device did not finish in time, by the host's clock or its own.
+    pub fn is_hang(&self) -> bool {
+        matches!(self, Self::Timeout { .. } | Self::Faulted(Fault { cause: Cause::Watchdog, .. }))
+    }
+
     /// Whether the device or the way to it is to blame, so that the same request may succeed on a recovered device. The
     /// others are the caller's: they come again.
     pub fn is_of_device(&self) -> bool {

@@ -310,7 +310,10 @@ impl Engine {
 impl Drop for Engine {
     /// Stops the device, which must not keep the addresses of rings that go away.
     fn drop(&mut self) {
-        if let Err(error) = identify::reset(&mut *self.device) {
+        // One that was cancelled is stopped.
+        if let Err(error) = identify::reset(&mut *self.device)
+            && !error.is_cancelled()
+        {
             tracing::warn!(%error, "could not stop the device");
             return;
         }

@@ -25,9 +25,9 @@ pub struct RecoveryPolicy {
 }
 
 impl Default for RecoveryPolicy {
-    /// Two tries, 100 ms of grace, a self-test of at most two seconds, the link too.
+    /// Two tries, 100 ms of grace, a self-test of at most a second, the link too.
     fn default() -> Self {
-        Self { tries: 2, grace: Duration::from_millis(100), self_test: Some(Duration::from_secs(2)), link: true }
+        Self { tries: 2, grace: Duration::from_millis(100), self_test: Some(Duration::from_secs(1)), link: true }
     }
 }
 

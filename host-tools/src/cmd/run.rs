@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use systole_driver::Device;
@@ -116,6 +117,11 @@ pub struct Args {
     /// Where to go on when the device is lost and cannot be recovered: the same results, to the bit
     #[arg(long, value_enum, value_name = "DEVICE")]
     fallback: Option<Fallback>,
+
+    /// Longest time for a submission; otherwise it follows from the program, with a margin of eight, for a board of 10 MHz.
+    /// A virtual board that computes with the RTL needs it
+    #[arg(long, value_name = "SECONDS", value_parser = device::parse_deadline)]
+    deadline: Option<Duration>,
 
     /// Have the device misbehave, to see what happens: seed=7,rate=0.1,kinds=all or unplug@3 (as in `virtual-board`)
     #[arg(long, value_name = "SPEC")]

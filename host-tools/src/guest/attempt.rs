@@ -158,7 +158,7 @@ fn same_as_simulator(device: Board) -> anyhow::Result<()> {
     let model = model::built_in()?;
     let inputs = TEXTS.map(|text| model.encode(text, None));
     let inputs = inputs.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let options = RunOptions { deadline: PATIENCE, ..RunOptions::default() };
+    let options = RunOptions { deadline: PATIENCE, pace: None, ..RunOptions::default() };
     let mut board = Session::new(model.clone(), device)?;
     let config = board.config();
     let found = board.hidden_integers(&inputs, &options)?;

@@ -11,8 +11,9 @@ use systole_isa::{HwConfig, register};
 use systole_runtime::{RunOptions, Session};
 
 use super::{Sample, Source};
-use crate::device::{DeviceSpec, Opened};
+use crate::device::Opened;
 use crate::model::ModelArgs;
+use crate::verilated_args::VerilatedArgs;
 
 /// What is embedded again and again.
 const TEXTS: [&str; 2] = ["A kitten is sleeping on the warm sofa.", "The central bank raised interest rates."];
@@ -80,10 +81,9 @@ impl Demo {
         let (last, stop) = (Shared::default(), Arc::new(AtomicBool::new(false)));
         let sampled = Sampled { device, config, last: Arc::clone(&last), completions: 0 };
         let mut session = Session::new(model, Box::new(sampled))?;
-        let deadline = DeviceSpec::deadline(&spec);
+        let options = RunOptions { batch: 1, ..spec.patience(&VerilatedArgs::default(), None) };
         let stopped = Arc::clone(&stop);
         let worker = std::thread::spawn(move || {
-            let options = RunOptions { batch: 1, deadline, ..RunOptions::default() };
             while !stopped.load(Ordering::Relaxed) {
                 session.embed(&texts, &options)?;
             }

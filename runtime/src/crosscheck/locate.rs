@@ -88,8 +88,8 @@ pub(super) fn first(
     let program = compile(&board.model().encoder, board.config(), tokens, 1)?;
     let mut compare = |length: usize| -> Result<Option<(Place, i32, i32)>, Error> {
         let probe = Probe::new(&program, length)?;
-        let found = board.contents(encoding, &probe.program, options.deadline)?;
-        let expected = reference.contents(encoding, &probe.program, options.deadline)?;
+        let found = board.contents(encoding, &probe.program, options)?;
+        let expected = reference.contents(encoding, &probe.program, options)?;
         Ok(difference(&probe, &found, &expected))
     };
     // Without END: the probe has its own.

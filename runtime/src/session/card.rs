@@ -1,16 +1,17 @@
 //! What a session keeps on its device: constants, buffers, programs. Any of it may have to be written again.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use systole_driver::{
-    Bindings, Buffer, Engine, EngineError, LoadedProgram, RecoveryCounts, RecoveryPolicy, RunOptions, RunReport, Rung,
-    Statistics, Verified, verify,
+    Bindings, Buffer, Engine, EngineError, LoadedProgram, RecoveryCounts, RecoveryPolicy, RunReport, Rung, Statistics,
+    Verified, verify,
 };
 use systole_isa::instruction::Unit;
 use systole_isa::ring::TraceRecord;
 use systole_isa::{DRAM_ALIGN, HwConfig, Instruction, REGIONS};
 
-use super::{Integrity, Resilience};
+use super::{Integrity, Resilience, RunOptions};
 use crate::Error;
 use crate::compile::{CONSTANTS, INPUT, OUTPUT, WORKSPACE, compile};
 use crate::quantize::QuantizedModel;
@@ -32,6 +33,8 @@ struct Compiled {
     /// On the device, unless that was lost.
     loaded: Option<LoadedProgram>,
     work: Statistics,
+    /// See [`systole_driver::Program::cycles_at_most`].
+    cycles: u64,
     last_use: u64,
 }
 
@@ -151,6 +154,7 @@ impl Card {
             return Err(Error::Corrupted { what: "everything" });
         };
         self.engine.write(&memory.input, 0, input)?;
+        let options = set_limits(&mut self.engine, compiled.cycles, options);
         let bindings = Bindings::new()
             .bind(CONSTANTS.into(), &memory.constants)
             .bind(INPUT.into(), &memory.input)
@@ -202,6 +206,7 @@ impl Card {
             }
         }
         let loaded = self.engine.upload(program)?;
+        let options = set_limits(&mut self.engine, program.cycles_at_most()?, options);
         if let Err(error) = self.engine.run(&loaded, &bindings, options) {
             self.recover(error, resilience.recovery.as_ref())?;
         }
@@ -215,13 +220,14 @@ impl Card {
 
     /// Recovers the device from an error in flight. The error is returned, unless the submission had completed.
     fn recover(&mut self, error: EngineError, policy: Option<&RecoveryPolicy>) -> Result<RunReport, Error> {
-        let Some(poisoned) = self.engine.poisoned() else { return Err(error.into()) };
+        let Some(poisoned) = self.engine.poisoned().filter(|_| !error.is_cancelled()) else { return Err(error.into()) };
         let Some(policy) = policy else { return Err(Error::Unrecovered { first: error, last: EngineError::Poisoned }) };
         match poisoned.recover(policy) {
             Ok(recovery) => {
                 self.suspect |= recovery.rung > Rung::Abort;
                 recovery.finished.ok_or(Error::Engine(error))
             }
+            Err(last) if last.is_cancelled() => Err(last.into()),
             Err(last) => Err(Error::Unrecovered { first: error, last }),
         }
     }
@@ -279,9 +285,9 @@ impl Card {
             verify(program)?
         };
         self.make_room(program.code.len());
-        let work = program.statistics()?.total;
+        let (work, cycles) = (program.statistics()?.total, program.cycles_at_most()?);
         self.compiled += 1;
-        Ok(Compiled { program, loaded: None, work, last_use: self.runs })
+        Ok(Compiled { program, loaded: None, work, cycles, last_use: self.runs })
     }
 
     /// Makes the buffers large enough and uploads the program, where that has not been done.
@@ -312,6 +318,14 @@ impl Card {
             total -= self.programs.remove(&oldest).as_ref().map_or(0, size);
         }
     }
+}
+
+/// Sets the watchdog for a program, and gives the deadline.
+fn set_limits(engine: &mut Engine, cycles: u64, options: RunOptions) -> systole_driver::RunOptions {
+    let RunOptions { trace, deadline, pace, .. } = options;
+    engine.set_watchdog(pace.map_or(0, |pace| pace.watchdog(cycles)));
+    let expected = pace.map_or(Duration::ZERO, |pace| pace.longest(cycles));
+    systole_driver::RunOptions { trace, deadline: deadline.saturating_add(expected) }
 }
 
 /// Emits the span of one traced instruction. `start` and `end` are the device's clock: cycles where it has timing, else

@@ -196,9 +196,9 @@ impl<'a> Pipeline<'a> {
     }
 
     fn embed(&mut self, encodings: &[Encoding]) -> anyhow::Result<Vec<Answer>> {
-        let Args { batch, trace, .. } = self.arguments;
-        let deadline = self.device.deadline();
-        let options = RunOptions { batch: (*batch).into(), trace: trace.is_some(), deadline };
+        let Args { batch, trace, rtl, deadline, .. } = self.arguments;
+        let patience = self.device.patience(rtl, *deadline);
+        let options = RunOptions { batch: (*batch).into(), trace: trace.is_some(), ..patience };
         let start = Instant::now();
         let embeddings = self.runner.embed(encodings, &options)?;
         self.elapsed += start.elapsed();
