@@ -1,7 +1,7 @@
 //! Writes the SystemVerilog of a configuration into a directory, and has Verilator check it.
 
-use crate::rtl;
 use crate::verilated::{self, Verilator};
+use crate::{child, rtl};
 use std::io;
 use std::path::{Path, PathBuf};
 use systole_isa::HwConfig;
@@ -68,13 +68,12 @@ pub fn lint(config: &HwConfig, directory: &Path) -> Result<Vec<String>, Error> {
     for waiver in rtl::waivers() {
         write(directory, &waiver)?;
     }
-    let output = command
+    command
         .current_dir(directory)
         .args(["--lint-only", "-Wall", "--top-module", rtl::TOP])
         .args(rtl::waivers().map(|w| w.path))
-        .args(files)
-        .output()
-        .map_err(Error::io("verilator"))?;
+        .args(files);
+    let output = child::output(&mut command).map_err(Error::io("verilator"))?;
     let said = String::from_utf8_lossy(&output.stderr);
     let findings: Vec<_> = said.lines().filter(|l| l.starts_with('%')).map(str::to_owned).collect();
     if findings.is_empty() && !output.status.success() {

@@ -19,6 +19,7 @@
 use std::path::PathBuf;
 
 pub mod bitstream;
+pub mod child;
 pub mod emit;
 pub mod naming;
 pub mod package;

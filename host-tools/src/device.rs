@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use systole_bitgen::verilated;
 use systole_driver::transport::{self, Kernel, Location};
-use systole_driver::{Device, Pace};
+use systole_driver::{Cancellable, Device, Pace};
 use systole_isa::{HwConfig, config};
 use systole_runtime::RunOptions;
 
 use crate::identity::Identity;
+use crate::interrupted;
 use crate::verilated_args::VerilatedArgs;
 
 /// What `--device` takes, for the help of every command that has it.
@@ -68,9 +69,9 @@ impl DeviceSpec {
         match self {
             Self::Auto => auto(&kernel()),
             Self::Sim(config) => Ok(opened(simulator(config), config)),
-            Self::Rtl(config) => Ok(opened(verilated::open(config, &rtl.options())?, config)),
+            Self::Rtl(config) => Ok(opened(cancellable(verilated::open(config, &rtl.options())?), config)),
             Self::Board(location) => {
-                let mut device = transport::open_on(&kernel(), location, transport::Options::default())?;
+                let mut device = open_board(&kernel(), location, transport::Options::default())?;
                 let config = Identity::read(&mut *device)?.usable()?;
                 Ok(opened(device, config))
             }
@@ -106,12 +107,31 @@ pub fn kernel() -> Kernel {
     }
 }
 
+/// Opens a board, which an interrupted command stops and gives back before it ends.
+pub fn open_board(
+    kernel: &Kernel,
+    location: &Location,
+    options: transport::Options,
+) -> anyhow::Result<Box<dyn Device + Send>> {
+    interrupted::check()?;
+    let hold = interrupted::hold(format!(
+        "the engine of {location} may still run and its bus mastering be on; `systole reset --device {location}` ends both"
+    ));
+    let device = transport::open_on(kernel, location, options)?;
+    Ok(Box::new(Cancellable::new(device, interrupted::cancel()).with_guard(hold)))
+}
+
+/// A device that stops when the command is interrupted.
+fn cancellable(device: impl Device + Send + 'static) -> Box<dyn Device + Send> {
+    Box::new(Cancellable::new(device, interrupted::cancel()))
+}
+
 /// The first board that answers, else the simulator.
 fn auto(kernel: &Kernel) -> anyhow::Result<Opened> {
     let mut why_not = Vec::new();
     for candidate in transport::probe(kernel) {
         let location = candidate.location;
-        let tried = transport::open_on(kernel, &location, transport::Options::default()).map_err(anyhow::Error::from);
+        let tried = open_board(kernel, &location, transport::Options::default());
         let tried = tried.and_then(|mut device| {
             let identity = Identity::read(&mut *device)?;
             Ok((device, identity.usable()?, identity))
@@ -182,7 +202,7 @@ pub struct DeviceArg {
 
 /// The simulator, to stand in for a device or to be compared with it.
 pub fn simulator(config: &'static HwConfig) -> Box<dyn Device + Send> {
-    Box::new(systole_sim::Simulator::new(config))
+    cancellable(systole_sim::Simulator::new(config))
 }
 
 /// Parses `--deadline`: seconds.

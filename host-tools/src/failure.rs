@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use serde::Serialize;
 
 use crate::global;
+use crate::interrupted;
 use crate::output::{plain, versioned};
 
 /// What kind of thing went wrong; decides the exit code. The names are part of the JSON schema.
@@ -26,6 +27,8 @@ pub enum Kind {
     Device,
     /// Standard output cannot be written.
     Output,
+    /// A signal ended it.
+    Interrupted,
     /// A defect of ours.
     Internal,
 }
@@ -36,6 +39,7 @@ impl Kind {
         match self {
             Self::Check => 1,
             Self::Usage | Self::Refused | Self::Texts | Self::Device | Self::Output => 2,
+            Self::Interrupted => interrupted::exit_code().unwrap_or(130),
             // The code that Rust programs end with.
             Self::Internal => 101,
         }
@@ -58,7 +62,29 @@ pub fn guard(command: impl FnOnce() -> anyhow::Result<ExitCode> + UnwindSafe) ->
             *last = Some(info.to_string());
         }
     }));
-    match catch_unwind(command) {
+    let ended = catch_unwind(|| interrupted::watch().and_then(|()| command()));
+    let interrupted = interrupted::exit_code().map(ExitCode::from);
+    match (ended, interrupted) {
+        (Ok(Ok(_)), Some(code)) => code,
+        (Ok(Err(error)), Some(code)) => {
+            report(Kind::Interrupted, &interrupted_by(&error));
+            code
+        }
+        (ended, _) => report_end(ended),
+    }
+}
+
+/// What a command says that was asked to end. Most often its error is that it was.
+fn interrupted_by(error: &anyhow::Error) -> String {
+    match error.to_string().as_str() {
+        "cancelled" => "interrupted".to_owned(),
+        other if other.starts_with("interrupted") => other.to_owned(),
+        other => format!("interrupted: {other}"),
+    }
+}
+
+fn report_end(ended: std::thread::Result<anyhow::Result<ExitCode>>) -> ExitCode {
+    match ended {
         Ok(Ok(code)) => code,
         Ok(Err(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Ok(Err(error)) => match stdout_error(&error) {

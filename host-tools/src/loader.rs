@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{anyhow, bail};
 use clap::ValueEnum;
 use systole_bitgen::bitstream::Bundle;
+use systole_bitgen::child;
 use systole_driver::transport::Kernel;
 
 /// The command that installs openFPGALoader.
@@ -137,14 +138,9 @@ impl Plan {
 
 fn run(program: &PathBuf, board: &str, bitstream: &PathBuf) -> anyhow::Result<()> {
     let failed = |e| anyhow!("{}: {e}; check that it can be run", program.display());
-    let mut child = Command::new(program)
-        .args(["--board", board])
-        .arg(bitstream)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
+    let mut command = Command::new(program);
+    command.args(["--board", board]).arg(bitstream).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = child::spawn(&mut command).map_err(failed)?;
     // Read beside the waiting, so that a full pipe does not hold it up.
     let stderr = child.stderr.take();
     let reader =

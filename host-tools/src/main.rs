@@ -5,9 +5,10 @@
 //! 1. [`cli`] declares the subcommands, one file each in [`cmd`].
 //! 2. [`failure`] turns whatever goes wrong into one line on stderr and an exit code; [`global`] has what every command takes.
 //! 3. [`model`], [`device`] and [`input`] turn arguments into what a session takes.
-//! 4. [`live`] looks at boards, [`validate`] tests devices, [`loader`] loads bitstreams,
+//! 4. [`interrupted`] brings a command to its end when a signal asks for it.
+//! 5. [`live`] looks at boards, [`validate`] tests devices, [`loader`] loads bitstreams,
 //!    [`flight`] keeps what the flight recorder has.
-//! 5. [`view`] draws for people; [`timeline`] and [`progress`] listen to the libraries' tracing spans.
+//! 6. [`view`] draws for people; [`timeline`] and [`progress`] listen to the libraries' tracing spans.
 //!
 //! Invariants: stdout carries results only, so that it can be piped; no input makes the command panic.
 #![deny(unsafe_code)]
@@ -21,6 +22,7 @@ mod global;
 mod guest;
 mod identity;
 mod input;
+mod interrupted;
 mod live;
 mod loader;
 mod logging;

@@ -25,6 +25,8 @@ pub fn versioned(object: &impl Serialize) -> serde_json::Result<String> {
     serde_json::to_string(&Versioned { schema: SCHEMA, object })
 }
 
+use crate::interrupted::{self, Hold};
+
 /// Buffered standard output; errors, such as a closed pipe, are returned and not panicked over as `println!` does.
 pub struct Output(BufWriter<StdoutLock<'static>>);
 
@@ -97,7 +99,13 @@ pub fn check_writable(path: &Path) -> anyhow::Result<()> {
 
 /// Writes a file whole, as [`systole_runtime::write_whole`] does.
 pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let _hold = drafting(path);
     systole_runtime::write_whole(path, |out| out.write_all(bytes)).map_err(|e| cannot_write(path, e))
+}
+
+/// Keeps a signal from leaving a draft beside a file, until the file is written.
+pub fn drafting(path: &Path) -> Hold {
+    interrupted::hold(format!("a draft named .systole-*.draft is left beside {}", path.display()))
 }
 
 /// An error of [`systole_runtime::write_whole`].

@@ -4,8 +4,9 @@ use super::bundle::{BITSTREAM, Bundle, Manifest, root};
 use super::inputs::Inputs;
 use super::tools::Tool;
 use super::{Error, Target, floorplan, hash, report, self_test};
+use crate::child::{self, Process};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 use systole_isa::{ABI_HASH, HwConfig};
 
@@ -117,7 +118,7 @@ fn place_and_route(inputs: &Inputs, work: &Path) -> Result<(), Error> {
 }
 
 /// Waits for the router's end, or for the time when none is to be expected.
-fn watch(child: &mut Child, log: &Path) -> Result<Result<ExitStatus, report::Stuck>, Error> {
+fn watch(child: &mut Process, log: &Path) -> Result<Result<ExitStatus, report::Stuck>, Error> {
     const LOOK: Duration = Duration::from_secs(1);
     loop {
         if let Some(status) = child.try_wait().map_err(Error::io(Tool::Nextpnr.programs()[0]))? {
@@ -137,7 +138,7 @@ fn start(
     work: &Path,
     log: &str,
     arguments: impl FnOnce(&mut Command) -> &mut Command,
-) -> Result<(Child, PathBuf), Error> {
+) -> Result<(Process, PathBuf), Error> {
     let name = tool.programs()[0];
     let path = work.join(log);
     let file = std::fs::File::create(&path).map_err(Error::io(&path))?;
@@ -145,7 +146,7 @@ fn start(
     let mut command = tool.command()?;
     arguments(&mut command).current_dir(work).stdout(Stdio::from(file)).stderr(Stdio::from(other));
     tracing::info!(tool = name, "running");
-    Ok((command.spawn().map_err(Error::io(name))?, path))
+    Ok((child::spawn(&mut command).map_err(Error::io(name))?, path))
 }
 
 /// Judges how a tool ended.

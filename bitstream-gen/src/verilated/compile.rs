@@ -3,10 +3,10 @@
 use super::Error;
 use super::options::{Build, Mutation, WaveformFormat};
 use super::tools::{self, Verilator};
-use crate::rtl;
+use crate::{child, rtl};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use systole_isa::HwConfig;
@@ -272,7 +272,7 @@ fn run(command: &mut Command, directory: &Path, tool: &str) -> Result<(), Error>
     /// Of the output, as much as a screen holds.
     const KEPT: usize = 4000;
     let program = PathBuf::from(command.get_program());
-    let output = command.stdin(Stdio::null()).output().map_err(|source| Error::NoCompiler { program, source })?;
+    let output = child::output(command).map_err(|source| Error::NoCompiler { program, source })?;
     if output.status.success() {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! `systole metrics`: the same counters for Prometheus.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,6 +10,7 @@ use anyhow::anyhow;
 
 use super::top::source;
 use crate::device::DeviceArg;
+use crate::interrupted;
 use crate::live::Source;
 use crate::live::prometheus::exposition;
 use crate::logging;
@@ -29,6 +30,8 @@ is counted. Listening is without encryption or password: keep it on the loopback
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Time in which completions are counted for one sample.
 const DURING: Duration = Duration::from_millis(100);
+/// Between two looks at whether somebody asks.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Export a device's counters as text for Prometheus
 #[derive(clap::Args)]
@@ -74,14 +77,23 @@ fn serve(address: SocketAddr, name: &str, source: &mut dyn Source) -> anyhow::Re
     let mut out = Output::new();
     out.line(format_args!("http://{}/metrics", listener.local_addr().unwrap_or(address)))?;
     out.flush()?;
-    for stream in listener.incoming() {
+    // Looked at now and then: whoever interrupts this must not have to wait for a scraper.
+    listener.set_nonblocking(true).map_err(|e| anyhow!("cannot listen at {address}: {e}; choose another"))?;
+    loop {
+        let stream = match listener.accept() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                interrupted::check()?;
+                std::thread::sleep(LOOK);
+                continue;
+            }
+            accepted => accepted.and_then(|(stream, _)| stream.set_nonblocking(false).map(|()| stream)),
+        };
         let text = exposition(name, &source.sample(DURING)?);
         // Who hangs up early loses nothing but the answer.
         if let Err(error) = stream.and_then(|stream| answer(stream, &text)) {
             tracing::debug!(%error, "a scraper went away");
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Reads the beginning of a request and sends the text, whatever was asked for.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use systole_driver::transport::{self, Candidate, Kernel, TransportError, Watched};
 
-use crate::device::kernel;
+use crate::device::{kernel, open_board};
 use crate::identity::{Identity, IdentityJson};
 use crate::logging;
 use crate::output::{Output, plain};
@@ -93,7 +93,7 @@ fn identity(kernel: &Kernel, candidate: &Candidate) -> anyhow::Result<Identity> 
         Ok(identity) if identity.magic == systole_isa::register::MAGIC_VALUE => Ok(identity),
         looked if !candidate.is_free() => looked,
         _ => {
-            let mut device = transport::open_on(kernel, &candidate.location, transport::Options::default())?;
+            let mut device = open_board(kernel, &candidate.location, transport::Options::default())?;
             Ok(Identity::read(&mut *device)?)
         }
     }

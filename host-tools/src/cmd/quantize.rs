@@ -10,7 +10,7 @@ use systole_runtime::checkpoint::{Checkpoint, Fate, TensorReport};
 
 use crate::logging;
 use crate::model::{QuantizeArgs, checkpoint_directory, scales_name};
-use crate::output::{Output, check_writable, plain};
+use crate::output::{Output, check_writable, drafting, plain};
 use crate::view::table::table;
 use crate::view::units::{bytes, duration};
 use crate::view::{dim, heading};
@@ -89,7 +89,9 @@ impl Args {
         let texts = self.how.texts()?;
         let checkpoint = Checkpoint::open(&directory)?;
         let model = self.how.quantize(&checkpoint, &texts)?;
+        let hold = drafting(&self.output);
         model.save(&self.output)?;
+        drop(hold);
         let Ok(size) = self.output.metadata().map(|m| m.len()) else {
             bail!("{} vanished after it was written; check the disk", self.output.display());
         };

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use systole_driver::{Device, RegisterAccess};
 use systole_isa::register;
 
-use crate::device::{DeviceArg, DeviceSpec, kernel};
+use crate::device::{DeviceArg, DeviceSpec, kernel, open_board};
 use crate::identity::Identity;
 use crate::logging;
 use crate::output::Output;
@@ -73,7 +73,7 @@ impl Args {
             // One whose link is down does not answer until it is reset.
             (DeviceSpec::Board(location), Level::Link) => {
                 let options = systole_driver::transport::Options { reset: true };
-                (systole_driver::transport::open_on(&kernel(), location, options)?, None)
+                (open_board(&kernel(), location, options)?, None)
             }
             _ => {
                 let opened = spec.open(&VerilatedArgs::default())?;

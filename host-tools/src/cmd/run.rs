@@ -15,6 +15,7 @@ use crate::device::{self, DeviceSpec, simulator};
 use crate::failure::{self, Kind};
 use crate::flight::Flight;
 use crate::input::{self, Format};
+use crate::interrupted;
 use crate::logging;
 use crate::model::{Loaded, ModelArgs};
 use crate::output::{cannot_write, check_writable, note_check};
@@ -178,6 +179,7 @@ impl Args {
         let Loaded { name, model, .. } = loaded;
         let opened = self.device.open(&self.rtl)?;
         opened.tell();
+        let _hold = interrupted::hold("what the run had not written is lost".to_owned());
         let spec = opened.spec;
         let device: Box<dyn Device + Send> = match &self.faults {
             Some(plan) => Box::new(Faulty::new(opened.device, plan.clone())),

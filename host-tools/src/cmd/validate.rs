@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use systole_driver::{Device, DeviceError, power_up, transport};
 
-use crate::device::{DeviceArg, DeviceSpec, kernel};
+use crate::device::{DeviceArg, DeviceSpec, kernel, open_board};
 use crate::failure::{self, Kind};
+use crate::interrupted;
 use crate::logging;
 use crate::output::{Output, plain};
 use crate::validate::{Item, Trial, contract, measurements};
@@ -62,6 +63,8 @@ impl Args {
         }
         let (mut tried, mut failed) = (0, 0);
         let mut show = |item: Item| -> anyhow::Result<()> {
+            // An item that was interrupted found nothing.
+            interrupted::check()?;
             tried += 1;
             failed += usize::from(!item.passed);
             if self.json {
@@ -96,7 +99,7 @@ fn line(out: &mut Output, item: &Item) -> std::io::Result<()> {
 /// The device as after power-up: by a reset of the link where there is one, else by its registers.
 fn fresh(spec: &DeviceSpec) -> anyhow::Result<Box<dyn Device + Send>> {
     let DeviceSpec::Board(location) = spec else { return Ok(spec.open(&VerilatedArgs::default())?.device) };
-    let mut device = transport::open_on(&kernel(), location, transport::Options::default())?;
+    let mut device = open_board(&kernel(), location, transport::Options::default())?;
     match device.reset_link() {
         Ok(()) => {}
         Err(DeviceError::Unsupported { .. }) => power_up(&mut *device)?,

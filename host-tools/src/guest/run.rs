@@ -2,14 +2,16 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
+use systole_bitgen::child::Process;
 
 use super::emulator::{self, Card};
 use super::fetch::Parts;
 use super::tool;
+use crate::interrupted;
 
 /// Longest time for a guest, from QEMU's start. It takes a small part of it; a busy computer may take ten times as long.
 pub const DEADLINE: Duration = Duration::from_secs(300);
@@ -30,17 +32,6 @@ pub struct Ended {
     pub console: String,
     /// From QEMU's start to its end.
     pub elapsed: Duration,
-}
-
-/// A process that ends with this value.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself, with QEMU.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// A card to be served: what follows `systole virtual-board --socket PATH`.
@@ -70,7 +61,7 @@ pub fn boot(parts: &Parts, guest: &Guest<'_>, directory: &Path) -> anyhow::Resul
     let denied = |e: std::io::Error| anyhow!("cannot write {}: {e}; set TMPDIR", directory.display());
     let image = directory.join("initramfs");
     fs::write(&image, guest.initramfs).map_err(denied)?;
-    let served: Vec<(Card, Server)> =
+    let served: Vec<(Card, Process)> =
         guest.cards.iter().map(|card| serve(card, directory)).collect::<Result<_, _>>()?;
     let (cards, servers): (Vec<_>, Vec<_>) = served.into_iter().unzip();
     let console = directory.join(CONSOLE);
@@ -89,7 +80,7 @@ pub fn boot(parts: &Parts, guest: &Guest<'_>, directory: &Path) -> anyhow::Resul
 }
 
 /// Starts a server and waits until it listens.
-fn serve(card: &Served, directory: &Path) -> anyhow::Result<(Card, Server)> {
+fn serve(card: &Served, directory: &Path) -> anyhow::Result<(Card, Process)> {
     let socket: PathBuf = directory.join(format!("card-{}.socket", card.slot));
     let log = directory.join(format!("card-{}.log", card.slot));
     let output = File::create(&log)?;
@@ -97,10 +88,11 @@ fn serve(card: &Served, directory: &Path) -> anyhow::Result<(Card, Server)> {
     command.args(["virtual-board", "--socket"]).arg(&socket).args(&card.arguments);
     let errors = output.try_clone()?;
     command.stdin(Stdio::null()).stdout(output).stderr(errors);
-    let mut server = Server(tool::spawn(&mut command, "the server of the card")?);
+    let mut server = tool::spawn(&mut command, "the server of the card")?;
     let started = Instant::now();
     while !socket.exists() {
-        if let Some(status) = server.0.try_wait()? {
+        interrupted::check()?;
+        if let Some(status) = server.try_wait()? {
             bail!("the server of the card ended with {status}: {}", tool::last_lines(&log));
         }
         if started.elapsed() > SERVER_START {

@@ -2,10 +2,13 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
+use systole_bitgen::child::{self, Process};
+
+use crate::interrupted;
 
 /// Between two looks at a program that runs.
 const LOOK: Duration = Duration::from_millis(20);
@@ -35,14 +38,15 @@ pub fn ask(command: &mut Command) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Starts a program.
-pub fn spawn(command: &mut Command, name: &str) -> anyhow::Result<Child> {
-    command.spawn().map_err(|e| anyhow!("{name} cannot be run: {e}; install it"))
+/// Starts a program, which ends with the value returned.
+pub fn spawn(command: &mut Command, name: &str) -> anyhow::Result<Process> {
+    child::spawn(command).map_err(|e| anyhow!("{name} cannot be run: {e}; install it"))
 }
 
 /// How a program ended; `None` if it did not until the deadline, and was killed.
-pub fn wait(child: &mut Child, deadline: Instant) -> anyhow::Result<Option<ExitStatus>> {
+pub fn wait(child: &mut Process, deadline: Instant) -> anyhow::Result<Option<ExitStatus>> {
     loop {
+        interrupted::check()?;
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }

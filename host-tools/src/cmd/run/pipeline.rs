@@ -18,6 +18,7 @@ use super::writer::{Answer, Entry, Writer};
 use crate::device::DeviceSpec;
 use crate::flight::Flight;
 use crate::input::{Origin, Refusal, Text};
+use crate::interrupted;
 use crate::model;
 use crate::output::note;
 use crate::view::embeddings::Summary;
@@ -111,7 +112,7 @@ impl<'a> Pipeline<'a> {
             return Err(error.into());
         }
         let span = tracing::info_span!("embed", texts = source.len());
-        span.in_scope(|| self.pump(source, writer))?;
+        let pumped = span.in_scope(|| self.pump(source, writer));
         // Takes the progress bar away before the report is drawn.
         drop(span);
         let verdict = self.check.as_ref().map(|(_, verdict)| verdict.clone());
@@ -119,7 +120,11 @@ impl<'a> Pipeline<'a> {
         if matches!(self.runner, Runner::Checked(_)) {
             checks.push(Check::Sim { passed: true, texts: Some(self.written - self.refused) });
         }
-        writer.finish(&self.summary(name), &checks)?;
+        // Who interrupts a run may want what it has.
+        if pumped.is_ok() || interrupted::check().is_err() {
+            writer.finish(&self.summary(name), &checks)?;
+        }
+        pumped?;
         Ok(Finished { verdict, texts: self.written, refused: self.refused, events: self.runner.session().events() })
     }
 

@@ -1,9 +1,14 @@
 //! Where a run's texts come from: the arguments, then the input, which is read ahead.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use crate::input::{Line, Origin, Text};
+use crate::interrupted;
+
+/// While it waits for a line, between two looks at whether it should.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Texts in their order.
 pub struct Source {
@@ -44,7 +49,13 @@ impl Source {
         }
         let Some(input) = &self.input else { return Ok(Next::End) };
         let line = if wait {
-            input.recv().ok()
+            loop {
+                interrupted::check()?;
+                match input.recv_timeout(LOOK) {
+                    Err(RecvTimeoutError::Timeout) => {}
+                    line => break line.ok(),
+                }
+            }
         } else {
             match input.try_recv() {
                 Err(std::sync::mpsc::TryRecvError::Empty) => return Ok(Next::NotYet),

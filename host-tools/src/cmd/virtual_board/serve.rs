@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use anyhow::anyhow;
 use clap::ValueEnum;
 use systole_bitgen::verilated;
 use systole_driver::BusMaster;
@@ -14,11 +13,9 @@ use systole_sim::Simulator;
 use systole_sim::faults::{FaultKind, FaultPlan, Faulty};
 use systole_sim::virtual_board::{Card, Ended, Socket, serve};
 
+use crate::interrupted;
 use crate::logging;
 use crate::output::{Output, plain};
-
-/// How a shell reports a command that was interrupted.
-const INTERRUPTED: i32 = 130;
 
 /// Options of a card that is served.
 #[derive(clap::Args)]
@@ -83,12 +80,10 @@ impl Args {
         }
         let socket = Socket::bind(&self.socket)?;
         let path = self.socket.clone();
-        ctrlc::set_handler(move || {
+        let _cleanup = interrupted::cleanup(move || {
             // Nothing else is worth saving. Gone already is as good.
             let _ = std::fs::remove_file(&path);
-            std::process::exit(INTERRUPTED);
-        })
-        .map_err(|e| anyhow!("cannot watch for Ctrl-C: {e}; remove the socket by hand afterwards"))?;
+        });
         let path = std::path::absolute(&self.socket).unwrap_or(self.socket);
         let mut out = Output::new();
         out.line(format_args!("serving {} as a PCI card on {}", self.backend, plain(&path.to_string_lossy())))?;

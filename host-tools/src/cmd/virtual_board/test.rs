@@ -12,6 +12,7 @@ use crate::guest::run::{self, Guest, Served};
 use crate::guest::trial::{PIN_CARD, TRIALS, Trial};
 use crate::guest::verdict::judge;
 use crate::guest::{initramfs, tool};
+use crate::interrupted;
 use crate::logging;
 use crate::output::Output;
 use crate::view::guest::show;
@@ -80,6 +81,7 @@ impl Args {
             reserved: self.fixture.is_some(),
             arguments: &arguments,
         };
+        let _hold = interrupted::hold(format!("{} is left behind", directory.path().display()));
         let ended = run::boot(&parts, &guest, directory.path())?;
         let expected: Vec<_> = trials.iter().map(|t| (t.name, t.cases())).collect();
         let verdict = judge(&ended.console, ended.status, &expected);
