@@ -55,7 +55,7 @@ fn incomplete_and_foreign_checkpoints() {
     );
     assert_eq!(
         refused_after(|m| edit(&m.join("config.json"), "\"bert\"", "\"gpt2\"")),
-        "config.json: model_type is \"gpt2\", supported is \"bert\"; use a checkpoint with this property"
+        "config.json: model_type is \"gpt2\", supported: bert; use a checkpoint of a supported architecture"
     );
     let wrong = refused_after(|m| edit(&m.join("config.json"), "\"hidden_size\": 24", "\"hidden_size\": 48"));
     assert_eq!(

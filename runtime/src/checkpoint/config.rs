@@ -7,6 +7,9 @@ use serde::Deserialize;
 use super::error::{CheckpointError, Result};
 use super::files;
 
+/// Every `model_type` that can be read, as transformers spells it.
+pub const MODEL_TYPES: &[&str] = &["bert"];
+
 /// The element-wise function between the two matrices of the feed-forward block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Activation {
@@ -57,22 +60,32 @@ impl ModelConfig {
     ///
     /// Keys that transformers may leave out take its `BertConfig` defaults: `hidden_act` gelu, `layer_norm_eps` 1e-12,
     /// `type_vocab_size` 2, `position_embedding_type` absolute, `is_decoder` and `add_cross_attention` false. The model
-    /// type and the sizes are required.
+    /// type and the sizes are required. The model type comes first: another architecture names its sizes differently, and
+    /// that they are missing is not what is wrong with it.
     ///
     /// # Errors
-    /// [`CheckpointError::Json`] when it does not parse, [`CheckpointError::Unsupported`],
+    /// [`CheckpointError::Json`] when it does not parse, [`CheckpointError::Architecture`], [`CheckpointError::Unsupported`],
     /// [`CheckpointError::SizeOutOfRange`] or [`CheckpointError::HeadsDoNotDivide`] when it does.
     pub fn from_json(text: &[u8], path: &Path) -> Result<Self> {
-        let raw: RawConfig =
-            serde_json::from_slice(text).map_err(|source| CheckpointError::Json { path: path.to_owned(), source })?;
-        raw.check()
+        let ModelType { model_type } = files::parse(text, path)?;
+        if !model_type.as_str().is_some_and(|name| MODEL_TYPES.contains(&name)) {
+            let found = if model_type.is_null() { "missing".to_owned() } else { shortened(&model_type.to_string()) };
+            return Err(CheckpointError::Architecture { found });
+        }
+        files::parse::<RawConfig>(text, path)?.check()
     }
 }
 
-/// The keys of `config.json` that matter here, before any check.
+/// The key that says what the others mean.
+#[derive(Deserialize)]
+struct ModelType {
+    #[serde(default)]
+    model_type: serde_json::Value,
+}
+
+/// The keys of a BERT's `config.json` that matter here, before any check.
 #[derive(Deserialize)]
 struct RawConfig {
-    model_type: String,
     hidden_size: u64,
     num_hidden_layers: u64,
     num_attention_heads: u64,
@@ -114,7 +127,6 @@ impl RawConfig {
         let require = |ok: bool, key, found: String, supported| {
             if ok { Ok(()) } else { Err(CheckpointError::Unsupported { key, found, supported }) }
         };
-        require(self.model_type == "bert", "model_type", quoted(&self.model_type), "\"bert\"")?;
         let position = &self.position_embedding_type;
         require(position == "absolute", "position_embedding_type", quoted(position), "\"absolute\"")?;
         require(!self.is_decoder, "is_decoder", "true".to_owned(), "false")?;
@@ -149,9 +161,14 @@ impl RawConfig {
     }
 }
 
-/// A value from the file for a message, cut to a readable length.
+/// A string from the file for a message.
 fn quoted(value: &str) -> String {
-    format!("{:?}", value.chars().take(64).collect::<String>())
+    format!("{:?}", shortened(value))
+}
+
+/// A text from the file, cut to a readable length.
+fn shortened(text: &str) -> String {
+    text.chars().take(64).collect()
 }
 
 fn size(key: &'static str, found: u64, max: u64) -> Result<usize> {
@@ -190,10 +207,6 @@ mod tests {
 
     #[test]
     fn unsupported_models_are_refused_by_key() {
-        assert_eq!(
-            refusal("\"bert\"", "\"roberta\""),
-            "config.json: model_type is \"roberta\", supported is \"bert\"; use a checkpoint with this property"
-        );
         let with = |extra: &str| refusal("\"hidden_size\"", &format!("{extra},\"hidden_size\""));
         assert_eq!(
             with(r#""hidden_act":"gelu_new""#),
@@ -205,6 +218,23 @@ mod tests {
         assert!(with(r#""add_cross_attention":true"#).contains("add_cross_attention is true"));
         assert!(with(r#""layer_norm_eps":-1"#).contains("layer_norm_eps is -1"));
         assert!(with(r#""layer_norm_eps":1e999"#).contains("config.json is not what it should be"));
+    }
+
+    #[test]
+    fn the_architecture_is_named_before_any_other_key() {
+        let remedy = "supported: bert; use a checkpoint of a supported architecture";
+        assert_eq!(refusal("\"bert\"", "\"roberta\""), format!("config.json: model_type is \"roberta\", {remedy}"));
+        // As published: no hidden_size, no num_hidden_layers.
+        let distilbert = r#"{"activation":"gelu","dim":768,"hidden_dim":3072,"model_type":"distilbert","n_heads":12,
+            "n_layers":6,"vocab_size":30522}"#;
+        assert_eq!(parse(distilbert).unwrap_err(), format!("config.json: model_type is \"distilbert\", {remedy}"));
+        assert_eq!(parse("{}").unwrap_err(), format!("config.json: model_type is missing, {remedy}"));
+        assert_eq!(
+            parse(r#"{"model_type":["bert"]}"#).unwrap_err(),
+            format!("config.json: model_type is [\"bert\"], {remedy}")
+        );
+        let long = parse(&format!(r#"{{"model_type":"{}"}}"#, "x".repeat(1000))).unwrap_err();
+        assert!(long.len() < 200, "{long}");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::config::MODEL_TYPES;
+
 /// An error of the checkpoint loader. The text ends with what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -41,6 +43,15 @@ pub enum CheckpointError {
         path: PathBuf,
         /// Where and why parsing stopped.
         source: serde_json::Error,
+    },
+    /// The checkpoint is of another architecture than the supported ones.
+    #[error(
+        "config.json: model_type is {found}, supported: {}; use a checkpoint of a supported architecture",
+        MODEL_TYPES.join(", ")
+    )]
+    Architecture {
+        /// The value in `config.json`, as JSON, or `missing`.
+        found: String,
     },
     /// The configuration asks for something the encoder does not implement.
     #[error("config.json: {key} is {found}, supported is {supported}; use a checkpoint with this property")]

@@ -27,6 +27,11 @@ pub(super) fn read_small(path: &Path, max: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Parses a JSON file's text; `path` is for messages only.
+pub(super) fn parse<T: serde::de::DeserializeOwned>(text: &[u8], path: &Path) -> Result<T> {
+    serde_json::from_slice(text).map_err(|source| CheckpointError::Json { path: path.to_owned(), source })
+}
+
 /// Fails with what to do when `directory/file` is absent.
 pub(super) fn require(directory: &Path, file: &str, remedy: &'static str) -> Result<()> {
     if directory.join(file).is_file() {

@@ -22,7 +22,7 @@ mod weights;
 
 use std::path::{Path, PathBuf};
 
-pub use config::{Activation, ModelConfig};
+pub use config::{Activation, MODEL_TYPES, ModelConfig};
 pub use error::{CheckpointError, Result};
 pub use hub::Hub;
 pub(crate) use mapping::MappedFile;
