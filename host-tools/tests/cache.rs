@@ -87,9 +87,11 @@ fn whatever_decides_the_result_is_noticed() {
     assert!(f.run(&[]).1, "another tokenizer");
     f.edit("config.json", |bytes| bytes.push(b'\n'));
     assert!(f.run(&[]).1, "another configuration");
-    std::fs::write(f.at("model/modules.json"), r#"[{"type": "sentence_transformers.models.Normalize"}]"#).unwrap();
-    let (normalized, quantized) = f.run(&[]);
-    assert!(quantized && normalized != first, "another description: {normalized}");
+    let description = r#"[{"path": "", "type": "sentence_transformers.models.Transformer"},
+        {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]"#;
+    std::fs::write(f.at("model/modules.json"), description).unwrap();
+    let (not_normalized, quantized) = f.run(&[]);
+    assert!(quantized && not_normalized != first, "another description: {not_normalized}");
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl CrossCheck {
     /// [`Error::Differs`] for the first request whose results differ; else as [`Session::embed`].
     pub fn embed(&mut self, encodings: &[Encoding], options: &RunOptions) -> Result<Vec<Vec<f32>>, Error> {
         let integers = self.hidden_integers(encodings, options)?;
-        Ok(self.board.pooled(integers))
+        Ok(self.board.pooled(encodings, integers))
     }
 
     /// As [`Session::hidden_states`], of the board.

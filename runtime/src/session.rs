@@ -15,7 +15,6 @@ use crate::Error;
 use crate::checkpoint::{Encoding, Matrix};
 use crate::compile::residual_pitch;
 use crate::quantize::QuantizedModel;
-use crate::reference::pool;
 use card::{Answer, Card};
 
 pub use resilience::{Events, Fallback, FellBack, Integrity, Resilience};
@@ -123,14 +122,14 @@ impl Session {
         Report { compiled: self.report.compiled + self.card.compiled(), ..self.report }
     }
 
-    /// One pooled vector an encoding, in the order given. Encodings of equal length share submissions; the result does
+    /// One embedding an encoding, in the order given. Encodings of equal length share submissions; the result does
     /// not depend on that.
     ///
     /// # Errors
     /// [`Error::Checkpoint`] for an encoding that does not fit the model, and what compilation or the device refuse.
     pub fn embed(&mut self, encodings: &[Encoding], options: &RunOptions) -> Result<Vec<Vec<f32>>, Error> {
         let integers = self.hidden_integers(encodings, options)?;
-        Ok(self.pooled(integers))
+        Ok(self.pooled(encodings, integers))
     }
 
     /// The last hidden states, one `[tokens, hidden]` matrix an encoding, in the order given.
@@ -142,8 +141,9 @@ impl Session {
         Ok(self.dequantized(integers))
     }
 
-    pub(crate) fn pooled(&self, integers: Vec<Vec<i16>>) -> Vec<Vec<f32>> {
-        self.dequantized(integers).iter().map(|s| pool(s, self.model.head)).collect()
+    pub(crate) fn pooled(&self, encodings: &[Encoding], integers: Vec<Vec<i16>>) -> Vec<Vec<f32>> {
+        let states = self.dequantized(integers);
+        states.iter().zip(encodings).map(|(states, e)| self.model.head.apply(states, e.skip)).collect()
     }
 
     pub(crate) fn dequantized(&self, integers: Vec<Vec<i16>>) -> Vec<Matrix> {

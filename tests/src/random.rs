@@ -39,7 +39,7 @@ fn norm(random: &mut Random, hidden: usize) -> LayerNorm {
 /// Token ids for an input of `tokens` tokens.
 pub fn encoding(random: &mut Random, vocab: usize, tokens: usize) -> Encoding {
     let ids = (0..tokens).map(|_| random.below(vocab) as u32).collect();
-    Encoding { ids, type_ids: vec![0; tokens] }
+    Encoding::new(ids, vec![0; tokens])
 }
 
 /// Dimensions of a random model.
@@ -91,7 +91,7 @@ pub fn checkpoint(dimensions: Dimensions, seed: u64) -> Checkpoint {
             .collect(),
     };
     let tokenizer = Tokenizer::from_file(&models::tiny().join("tokenizer.json")).expect("the repository's tokenizer");
-    let head = SentenceHead { pooling: Pooling::Mean, normalize: true };
+    let head = SentenceHead::of(Pooling::Mean, true);
     Checkpoint { config, weights, tokenizer, head, tensors: Vec::new(), directory: None }
 }
 

@@ -30,7 +30,7 @@ fn encode(checkpoint: &Checkpoint, text: &Value) -> Encoding {
             let limit = Limit::refuse(checkpoint.config.max_positions);
             checkpoint.tokenizer.encode_pair(first.as_str().unwrap(), second.as_str().unwrap(), limit).unwrap()
         }
-        text => checkpoint.encode(text.as_str().unwrap(), None).unwrap(),
+        text => checkpoint.encode(text.as_str().unwrap(), Some(checkpoint.config.max_positions)).unwrap(),
     }
 }
 
@@ -91,13 +91,14 @@ fn small_agrees_with_transformers() {
 #[test]
 fn tensors_of_the_real_checkpoints_are_accounted_for() {
     let minilm = Checkpoint::open(&models::minilm()).unwrap();
-    assert_eq!(minilm.head, SentenceHead { pooling: Pooling::Mean, normalize: true });
+    let expected = SentenceHead { max_tokens: Some(256), ..SentenceHead::of(Pooling::Mean, true) };
+    assert_eq!(minilm.head, expected);
     let ignored = |c: &Checkpoint| -> Vec<String> {
         c.tensors.iter().filter(|t| matches!(t.fate, Fate::Ignored(_))).map(|t| t.name.clone()).collect()
     };
     assert_eq!(ignored(&minilm), ["embeddings.position_ids", "pooler.dense.bias", "pooler.dense.weight"]);
     let small = Checkpoint::open(&models::small()).unwrap();
-    assert_eq!(small.head, SentenceHead { pooling: Pooling::Mean, normalize: false });
+    assert_eq!(small.head, SentenceHead { max_tokens: Some(512), ..SentenceHead::default() });
     assert_eq!(ignored(&small).len(), 5);
     assert!(ignored(&small).iter().all(|name| name.starts_with("cls.predictions.")));
 }

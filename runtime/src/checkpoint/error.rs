@@ -149,13 +149,46 @@ pub enum CheckpointError {
     },
     /// The sentence-transformers description asks for something not implemented.
     #[error(
-        "{file}: {found} is not supported; supported are Transformer, one Pooling of cls, mean or max, and Normalize"
+        "{file}: {found} is not supported; supported are Transformer, Pooling, then Dense, LayerNorm, Dropout and \
+         Normalize in their usual settings"
     )]
     SentenceHead {
         /// The file, relative to the checkpoint directory.
         file: String,
-        /// The module or mode found.
+        /// The module or setting found.
         found: String,
+    },
+    /// A module behind the pooling does not fit what comes before it.
+    #[error(
+        "module {step} behind the pooling takes {expects} values and gets {width}; its files belong to another model"
+    )]
+    SentenceWidth {
+        /// Its place, from 1.
+        step: usize,
+        /// Elements that it takes; 0 when its own weights disagree.
+        expects: usize,
+        /// Elements that it gets.
+        width: usize,
+    },
+    /// More dimensions are asked for than the embedding has, or none.
+    #[error("cannot keep {kept} dimensions; the model's embeddings have {width}, choose 1 to {width}")]
+    Dimensions {
+        /// What was asked for.
+        kept: usize,
+        /// What there are.
+        width: usize,
+    },
+    /// The model has no prompt of this name.
+    #[error(
+        "the model has no prompt {name:?}; {}",
+        if known.is_empty() { "it has none: give the text itself as prompt".to_owned() }
+        else { format!("its prompts are {}", known.join(", ")) }
+    )]
+    PromptName {
+        /// The name.
+        name: String,
+        /// The names that it has.
+        known: Vec<String>,
     },
     /// `tokenizer.json` is not understood.
     #[error("tokenizer.json cannot be used: {reason}; save it again with AutoTokenizer.save_pretrained")]

@@ -32,10 +32,24 @@ pub(super) fn parse<T: serde::de::DeserializeOwned>(text: &[u8], path: &Path) ->
     serde_json::from_slice(text).map_err(|source| CheckpointError::Json { path: path.to_owned(), source })
 }
 
+/// Reads and parses a JSON file of at most [`MAX_JSON`] bytes.
+pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    parse(&read_small(path, MAX_JSON)?, path)
+}
+
 /// Fails with what to do when `directory/file` is absent.
 pub(super) fn require(directory: &Path, file: &str, remedy: &'static str) -> Result<()> {
     if directory.join(file).is_file() {
         return Ok(());
     }
     Err(CheckpointError::FileMissing { directory: directory.to_owned(), file: file.to_owned(), remedy })
+}
+
+/// What to do about a directory without `model.safetensors`, by what it has instead.
+pub(super) fn weights_remedy(directory: &Path) -> &'static str {
+    if directory.join("pytorch_model.bin").exists() {
+        "pytorch_model.bin is a pickle and not read: load it in Python and save it with safe_serialization=True"
+    } else {
+        "download the model's weights into this directory"
+    }
 }

@@ -12,11 +12,10 @@ use std::time::Duration;
 use hf_hub::{Cache, Repo, RepoType};
 
 use super::error::{CheckpointError, Result};
-use super::{CONFIG, TENSORS, TOKENIZER, sentence};
+use super::sentence::{self, MODULES, Modules};
+use super::{CONFIG, TENSORS, TOKENIZER};
 use download::Download;
 use environment::Environment;
-
-const MODULES: &str = "modules.json";
 
 /// A hub and the cache directory in front of it.
 #[derive(Debug, Clone)]
@@ -82,27 +81,51 @@ impl Hub {
     pub fn fetch(&self, model: &str) -> Result<PathBuf> {
         let (id, revision) = parse_id(model)?;
         let _span = tracing::info_span!("fetch", id, revision).entered();
-        let config = self.get(&repo(id, revision), id, CONFIG)?;
+        let repo = repo(id, revision);
+        // An old sentence-transformers layout has its encoder, config.json included, in a directory of its own.
+        let known = self.cached(&repo, CONFIG).or_else(|| self.cached(&repo, MODULES));
+        let config = match known {
+            Some(path) => path,
+            None => self.get(&repo, id, CONFIG).or_else(|first| match first {
+                CheckpointError::HubNotFound { .. } => self.get(&repo, id, MODULES).map_err(|_| first),
+                other => Err(other),
+            })?,
+        };
         // `<cache>/models--<id>/snapshots/<commit>/config.json`
         let snapshot = config.parent().map(Path::to_owned).unwrap_or_default();
         let commit = snapshot.file_name().and_then(|name| name.to_str()).unwrap_or(revision).to_owned();
-        let pinned = Pinned { hub: self, id, repo: repo(id, &commit), snapshot, commit };
-        pinned.required(TENSORS)?;
-        pinned.required(TOKENIZER)?;
-        if pinned.optional(MODULES)?
-            && let Some(pooling) = sentence::pooling_path(&pinned.snapshot.join(MODULES))?
-        {
-            pinned.required(&pooling)?;
+        let pinned = Pinned { hub: self, id, repo: self::repo(id, &commit), snapshot, commit };
+        let modules = if pinned.optional(MODULES)? { Modules::read(&pinned.snapshot)? } else { None };
+        let encoder = modules.as_ref().map_or("", Modules::encoder);
+        let of_encoder = |file: &str| if encoder.is_empty() { file.to_owned() } else { format!("{encoder}/{file}") };
+        for file in [CONFIG, TENSORS, TOKENIZER] {
+            pinned.required(&of_encoder(file))?;
+        }
+        for file in [sentence::TRANSFORMER, sentence::TOKENIZER] {
+            pinned.optional(&of_encoder(file))?;
+        }
+        pinned.optional(sentence::MODEL)?;
+        for (file, required) in modules.iter().flat_map(Modules::files) {
+            if required {
+                pinned.required(&file)?;
+            } else {
+                pinned.optional(&file)?;
+            }
         }
         Ok(pinned.snapshot)
     }
 
-    /// The path of a file in the cache, into which it is fetched unless it is there.
-    fn get(&self, repo: &Repo, id: &str, file: &str) -> Result<PathBuf> {
+    /// The path of a file in the cache, if it is there.
+    fn cached(&self, repo: &Repo, file: &str) -> Option<PathBuf> {
         let cache = Cache::new(self.cache.clone()).repo(repo.clone());
         // The Python library keeps no reference to a commit that is asked for by its name.
         let at_commit = cache.pointer_path(repo.revision()).join(file);
-        if let Some(path) = cache.get(file).or_else(|| at_commit.exists().then_some(at_commit)) {
+        cache.get(file).or_else(|| at_commit.exists().then_some(at_commit))
+    }
+
+    /// The path of a file in the cache, into which it is fetched unless it is there.
+    fn get(&self, repo: &Repo, id: &str, file: &str) -> Result<PathBuf> {
+        if let Some(path) = self.cached(repo, file) {
             return Ok(path);
         }
         if self.offline {

@@ -167,7 +167,7 @@ fn fetches_a_model_once() {
     let directory = hub.resolve(ID).unwrap();
     assert!(directory.ends_with(format!("snapshots/{COMMIT}")), "{}", directory.display());
     let checkpoint = crate::checkpoint::Checkpoint::open(&directory).unwrap();
-    assert!(checkpoint.head.normalize);
+    assert!(checkpoint.head.is_normalized());
     let asked = server.requests();
     assert_eq!(hub.resolve(ID).unwrap(), directory);
     assert_eq!(server.requests(), asked, "a complete snapshot needs no network");
@@ -182,7 +182,7 @@ fn absence_of_optional_files_is_remembered() {
     let cache = tempfile::tempdir().unwrap();
     let hub = Hub::new(server.endpoint.clone(), cache.path());
     let directory = hub.fetch(ID).unwrap();
-    assert_eq!(crate::checkpoint::SentenceHead::from_directory(&directory).unwrap(), Default::default());
+    assert_eq!(sentence::Description::read(&directory).unwrap().head, Default::default());
     let asked = server.requests();
     hub.fetch(ID).unwrap();
     assert_eq!(server.requests(), asked);

@@ -12,10 +12,12 @@ mod config;
 mod error;
 mod files;
 mod hub;
+mod kind;
 mod mapping;
 mod names;
 mod sentence;
 mod source;
+mod task;
 mod tensors;
 mod tokenizer;
 mod weights;
@@ -25,10 +27,13 @@ use std::path::{Path, PathBuf};
 pub use config::{Activation, MODEL_TYPES, ModelConfig};
 pub use error::{CheckpointError, Result};
 pub use hub::Hub;
+pub use kind::FileKind;
 pub(crate) use mapping::MappedFile;
-pub use names::Fate;
-pub use sentence::{Pooling, SentenceHead};
+pub use names::{Fate, INDEX_TABLE};
+use sentence::Description;
+pub use sentence::{DenseActivation, Length, Pooling, SentenceHead, Step};
 pub use source::Source;
+pub use task::TrainedFor;
 pub use tensors::{TensorReport, survey};
 pub use tokenizer::{Encoding, Limit, Tokenizer};
 pub use weights::{LayerNorm, LayerWeights, Linear, Matrix, Weights};
@@ -47,7 +52,7 @@ pub struct Checkpoint {
     pub weights: Weights,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
-    /// How token states become an embedding.
+    /// How texts become tokens, and token states an embedding.
     pub head: SentenceHead,
     /// Every tensor of the file, and whether it was used; sorted by name. None is [`Fate::Refused`].
     pub tensors: Vec<TensorReport>,
@@ -60,29 +65,48 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`CheckpointError::FileMissing`], and those of the single files: see [`ModelConfig::from_file`],
-    /// [`Tokenizer::from_file`], [`SentenceHead::from_directory`]; tensors by name.
+    /// [`Tokenizer::from_file`]; [`CheckpointError::SentenceHead`] and its kin for a description that is not implemented;
+    /// tensors by name.
     pub fn open(directory: &Path) -> Result<Self> {
         let span = tracing::info_span!("load", path = %directory.display(), bytes = tracing::field::Empty);
         let _entered = span.enter();
+        let Description { encoder, mut head, lower_case, has_modules } = Description::read(directory)?;
+        let root = directory;
+        let directory = &encoder;
         files::require(directory, CONFIG, "give the directory of a Hugging Face checkpoint")?;
         let config = ModelConfig::from_file(&directory.join(CONFIG))?;
+        head.check(config.hidden)?;
         files::require(directory, TENSORS, safetensors_remedy(directory))?;
         files::require(directory, TOKENIZER, "save it there with AutoTokenizer.save_pretrained")?;
-        let tokenizer = Tokenizer::from_file(&directory.join(TOKENIZER))?;
+        let mut tokenizer = Tokenizer::from_file(&directory.join(TOKENIZER))?;
+        if lower_case {
+            tokenizer = tokenizer.lower_cased()?;
+        }
         tokenizer.check_vocabulary(config.vocab)?;
-        let head = SentenceHead::from_directory(directory)?;
         let path = directory.join(TENSORS);
         span.record("bytes", std::fs::metadata(&path).map_or(0, |m| m.len()));
         let (weights, tensors) = tensors::load(&path, &config)?;
-        Ok(Self { config, weights, tokenizer, head, tensors, directory: Some(directory.to_owned()) })
+        if !has_modules && head.trained_for.is_none() {
+            head.trained_for = task::trained_for(&directory.join(CONFIG), &tensors)?;
+        }
+        Ok(Self { config, weights, tokenizer, head, tensors, directory: Some(root.to_owned()) })
     }
 
-    /// Encodes a text of at most `config.max_positions` tokens, or cuts it to `truncate` tokens.
+    /// Encodes a text as the model prescribes: behind its default prompt if it has one, and cut to its length, or to
+    /// `truncate` tokens.
     ///
     /// # Errors
-    /// As [`Tokenizer::encode`].
+    /// As [`SentenceHead::encode`].
     pub fn encode(&self, text: &str, truncate: Option<usize>) -> Result<Encoding> {
-        self.tokenizer.encode(text, Limit { max: self.config.max_positions, truncate })
+        self.encode_prompted(self.head.prompt(None)?, text, truncate.map_or(Length::Model, Length::Tokens))
+    }
+
+    /// As [`Checkpoint::encode`], behind this prompt.
+    ///
+    /// # Errors
+    /// As [`SentenceHead::encode`].
+    pub fn encode_prompted(&self, prompt: &str, text: &str, length: Length) -> Result<Encoding> {
+        self.head.encode(&self.tokenizer, self.config.max_positions, prompt, text, length)
     }
 }
 
@@ -90,9 +114,7 @@ impl Checkpoint {
 fn safetensors_remedy(directory: &Path) -> &'static str {
     if directory.join("model.safetensors.index.json").exists() {
         "it is split into shards: load it with transformers and save it with max_shard_size=\"100GB\""
-    } else if directory.join("pytorch_model.bin").exists() {
-        "pytorch_model.bin is a pickle and not read: load it with transformers and call save_pretrained"
     } else {
-        "download the model's weights into this directory"
+        files::weights_remedy(directory)
     }
 }

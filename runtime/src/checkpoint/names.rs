@@ -12,6 +12,9 @@ pub(super) const PREFIXES: [&str; 2] = ["bert.", ""];
 /// The parameter by which an encoder is recognised.
 pub(super) const WORD: &str = "embeddings.word_embeddings.weight";
 
+/// The reason to ignore a tensor that holds no weights at all.
+pub const INDEX_TABLE: &str = "a constant table of indices, not a parameter";
+
 /// What becomes of one tensor of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
@@ -64,7 +67,7 @@ pub(super) fn fate(name: &str, prefix: &str, parameters: &BTreeMap<String, Vec<u
         return Fate::Mapped(current);
     }
     if inner == "embeddings.position_ids" || inner == "embeddings.token_type_ids" {
-        return Fate::Ignored("a constant table of indices, not a parameter");
+        return Fate::Ignored(INDEX_TABLE);
     }
     if inner.starts_with("pooler.") {
         return Fate::Ignored("the pooler feeds task heads; sentence embeddings pool the last layer");

@@ -138,20 +138,46 @@ impl<'a> File<'a> {
     fn values(&self, parameter: &str) -> Result<(&[usize], Vec<f32>)> {
         let shape = self.shapes.get(parameter).ok_or_else(|| self.missing(parameter))?;
         let (name, view) = self.found.get(parameter).ok_or_else(|| self.missing(parameter))?;
-        if view.shape() != shape {
-            let (found, expected) = (view.shape().to_vec(), shape.clone());
-            return Err(CheckpointError::TensorShape { name: name.clone(), found, expected });
-        }
-        let values = to_f32(view)
-            .ok_or_else(|| CheckpointError::TensorType { name: name.clone(), found: format!("{:?}", view.dtype()) })?;
-        if let Some(index) = values.iter().position(|v| !v.is_finite()) {
-            return Err(CheckpointError::TensorNotFinite { name: name.clone(), index, value: values[index] });
-        }
-        Ok((shape, values))
+        Ok((shape, checked_values(name, view, shape)?))
     }
 
     fn missing(&self, parameter: &str) -> CheckpointError {
         CheckpointError::TensorMissing { name: format!("{}{parameter}", self.prefix) }
+    }
+}
+
+/// Reads the tensors of a module's file: these, of these shapes, and no others. A vector becomes a matrix of one row.
+pub(super) fn read_module<const N: usize>(path: &Path, wanted: [(&str, &[usize]); N]) -> Result<[Matrix; N]> {
+    let map = MappedFile::open(path)?;
+    let tensors = SafeTensors::deserialize(&map)
+        .map_err(|source| CheckpointError::Container { path: path.to_owned(), source })?;
+    if let Some(name) = tensors.names().into_iter().find(|name| !wanted.iter().any(|(wanted, _)| wanted == name)) {
+        return Err(CheckpointError::TensorRefused {
+            name: name.to_owned(),
+            reason: "its module has no such parameter",
+        });
+    }
+    let mut read = std::array::from_fn(|_| Matrix::default());
+    for (matrix, (name, shape)) in read.iter_mut().zip(wanted) {
+        let view = tensors.tensor(name).map_err(|_| CheckpointError::TensorMissing { name: name.to_owned() })?;
+        let values = checked_values(name, &view, shape)?;
+        let cols = shape.last().copied().unwrap_or_default();
+        *matrix = Matrix { rows: values.len() / cols.max(1), cols, values };
+    }
+    Ok(read)
+}
+
+/// A tensor's elements, if it has this shape, a type that is read, and only finite elements.
+fn checked_values(name: &str, view: &TensorView<'_>, shape: &[usize]) -> Result<Vec<f32>> {
+    if view.shape() != shape {
+        let (name, found, expected) = (name.to_owned(), view.shape().to_vec(), shape.to_vec());
+        return Err(CheckpointError::TensorShape { name, found, expected });
+    }
+    let values = to_f32(view)
+        .ok_or_else(|| CheckpointError::TensorType { name: name.to_owned(), found: format!("{:?}", view.dtype()) })?;
+    match values.iter().position(|v| !v.is_finite()) {
+        Some(index) => Err(CheckpointError::TensorNotFinite { name: name.to_owned(), index, value: values[index] }),
+        None => Ok(values),
     }
 }
 

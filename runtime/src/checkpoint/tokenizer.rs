@@ -11,15 +11,24 @@ use super::error::{CheckpointError, Result};
 use super::files;
 
 /// One text, or pair of texts, as the model takes it. Both lists have one element a token, special tokens included.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Encoding {
     /// Rows of the word embedding table.
     pub ids: Vec<u32>,
     /// Rows of the token type table: 0, or 1 for the second text of a pair.
     pub type_ids: Vec<u32>,
+    /// Tokens at the start that pooling leaves out: those of a prompt, for models made that way.
+    pub skip: usize,
+    /// Tokens that the text had more, before it was cut.
+    pub cut: usize,
 }
 
 impl Encoding {
+    /// Of these tokens, all of which count.
+    pub fn new(ids: Vec<u32>, type_ids: Vec<u32>) -> Self {
+        Self { ids, type_ids, skip: 0, cut: 0 }
+    }
+
     /// Checks that the model can take this encoding.
     ///
     /// # Errors
@@ -101,6 +110,26 @@ impl Tokenizer {
         &self.source
     }
 
+    /// This tokenizer with every text in lower case before anything else is done to it.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Tokenizer`].
+    pub fn lower_cased(&self) -> Result<Self> {
+        let failed = |e: serde_json::Error| CheckpointError::Tokenizer { reason: e.to_string() };
+        let mut json: serde_json::Value = serde_json::from_slice(&self.source).map_err(failed)?;
+        let lower = serde_json::json!({"type": "Lowercase"});
+        json["normalizer"] = match json["normalizer"].take() {
+            serde_json::Value::Null => lower,
+            before => serde_json::json!({"type": "Sequence", "normalizers": [lower, before]}),
+        };
+        Self::from_bytes(serde_json::to_vec(&json).map_err(failed)?)
+    }
+
+    /// Whether this is the id of a special token.
+    pub(super) fn is_special(&self, id: u32) -> bool {
+        self.inner.get_added_tokens_decoder().get(&id).is_some_and(|token| token.special)
+    }
+
     /// Checks that every id which the tokenizer can produce is a row of an embedding table of `vocab` rows.
     ///
     /// # Errors
@@ -138,9 +167,10 @@ impl Tokenizer {
     fn finish(&self, first: RawEncoding, second: Option<RawEncoding>, limit: Limit) -> Result<Encoding> {
         let special = self.inner.get_post_processor().map_or(0, |p| p.added_tokens(second.is_some()));
         let words = first.len() + second.as_ref().map_or(0, RawEncoding::len);
+        let whole = words + special;
         let (first, second) = match limit.truncate {
-            None if words + special > limit.max => {
-                return Err(CheckpointError::TextTooLong { tokens: words + special, max: limit.max });
+            None if whole > limit.max => {
+                return Err(CheckpointError::TextTooLong { tokens: whole, max: limit.max });
             }
             None => (first, second),
             Some(length) if length <= special || length > limit.max => {
@@ -151,8 +181,9 @@ impl Tokenizer {
                 truncate_encodings(first, second, &params).map_err(refused)?
             }
         };
-        let whole = self.inner.post_process(first, second, true).map_err(refused)?;
-        let encoding = Encoding { ids: whole.get_ids().to_vec(), type_ids: whole.get_type_ids().to_vec() };
+        let done = self.inner.post_process(first, second, true).map_err(refused)?;
+        let cut = whole.saturating_sub(done.len());
+        let encoding = Encoding { cut, ..Encoding::new(done.get_ids().to_vec(), done.get_type_ids().to_vec()) };
         if encoding.ids.is_empty() || encoding.ids.len() != encoding.type_ids.len() {
             return Err(CheckpointError::EncodingShape { ids: encoding.ids.len(), type_ids: encoding.type_ids.len() });
         }

@@ -29,6 +29,7 @@ fn long_texts_are_refused_or_cut_as_asked() {
     );
     let cut = |n| tokenizer.encode(&text, Limit { max: 40, truncate: Some(n) });
     assert_eq!(cut(4).unwrap().ids, [CLS, 6, 6, SEP]);
+    assert_eq!((cut(4).unwrap().cut, cut(40).unwrap().cut), (37, 1));
     assert_eq!(cut(40).unwrap().ids.len(), 40);
     assert_eq!(cut(41).unwrap_err().to_string(), "cannot truncate to 41 tokens; choose 3 to 40");
     assert_eq!(cut(2).unwrap_err().to_string(), "cannot truncate to 2 tokens; choose 3 to 40");
@@ -40,9 +41,25 @@ fn long_texts_are_refused_or_cut_as_asked() {
 fn pairs_have_two_types() {
     let tokenizer = tiny();
     let pair = tokenizer.encode_pair("the cat", "sat", Limit::refuse(40)).unwrap();
-    assert_eq!(pair, Encoding { ids: vec![CLS, 5, 6, SEP, 7, SEP], type_ids: vec![0, 0, 0, 0, 1, 1] });
+    assert_eq!(pair, Encoding::new(vec![CLS, 5, 6, SEP, 7, SEP], vec![0, 0, 0, 0, 1, 1]));
     let cut = tokenizer.encode_pair(&"cat ".repeat(50), "sat", Limit { max: 40, truncate: Some(7) }).unwrap();
     assert_eq!(cut.ids, [CLS, 6, 6, 6, SEP, 7, SEP]);
+}
+
+#[test]
+fn lower_case_comes_before_everything_else() {
+    let text = String::from_utf8(tiny().source().to_vec()).unwrap();
+    let cased = text.replace(r#""lowercase":true"#, r#""lowercase":false"#);
+    assert_ne!(cased, text);
+    let cased = Tokenizer::from_bytes(cased.into_bytes()).unwrap();
+    let ids = |t: &Tokenizer| t.encode("The CAT", Limit::refuse(40)).unwrap().ids;
+    assert_eq!(ids(&cased.lower_cased().unwrap()), ids(&tiny()));
+    assert_ne!(ids(&cased), ids(&tiny()));
+    let bare =
+        Tokenizer::from_bytes(br#"{"model":{"type":"WordLevel","vocab":{"cat":0,"?":1},"unk_token":"?"}}"#.to_vec());
+    let ids = |t: &Tokenizer| t.encode("CAT", Limit::refuse(40)).unwrap().ids;
+    let bare = bare.unwrap();
+    assert_eq!((ids(&bare), ids(&bare.lower_cased().unwrap())), (vec![1], vec![0]));
 }
 
 #[test]
@@ -93,7 +110,7 @@ fn encodings_are_checked_against_the_model() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/tiny/config.json");
     let config = ModelConfig::from_file(&path).unwrap();
     let check = |ids: &[u32], types: &[u32]| {
-        let encoding = Encoding { ids: ids.to_vec(), type_ids: types.to_vec() };
+        let encoding = Encoding::new(ids.to_vec(), types.to_vec());
         encoding.validate(&config).map_err(|e| e.to_string())
     };
     assert_eq!(check(&[CLS, 63], &[0, 1]), Ok(()));

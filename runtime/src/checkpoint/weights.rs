@@ -1,7 +1,7 @@
 //! The encoder's parameters in fp32, as owned row-major matrices.
 
 /// A row-major fp32 matrix.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Matrix {
     /// Number of rows.
     pub rows: usize,

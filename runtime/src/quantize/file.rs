@@ -13,7 +13,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::{Accuracy, Embedding, Encoder, NormEps, Origin, QuantizeError, QuantizedModel, Shape};
-use crate::checkpoint::{MappedFile, SentenceHead, Tokenizer};
+use crate::checkpoint::{MappedFile, Matrix, SentenceHead, Tokenizer};
 use crate::digest::Digest;
 
 /// Key of our description in the container's metadata.
@@ -70,14 +70,15 @@ impl QuantizedModel {
             shape: self.encoder.shape,
             norm_eps: self.encoder.norm_eps.clone(),
             output_scale: self.output_scale,
-            head: self.head,
+            head: self.head.clone(),
             origin: self.origin.clone(),
             accuracy: self.accuracy.clone(),
         };
         let json = serde_json::to_string(&description)?;
         let e = &self.embedding;
         let table = |rows: usize| vec![rows / e.hidden, e.hidden];
-        let tensors: Vec<(&str, Dtype, Vec<usize>, &[u8])> = vec![
+        let head = self.head.tensors();
+        let mut tensors: Vec<(&str, Dtype, Vec<usize>, &[u8])> = vec![
             ("constants", Dtype::U8, vec![self.image.len()], &self.image),
             ("embedding.word", Dtype::I8, table(e.word.len()), bytemuck::cast_slice(&e.word)),
             ("embedding.word_scale", Dtype::U16, vec![e.word_scale.len()], bytemuck::cast_slice(&e.word_scale)),
@@ -86,6 +87,9 @@ impl QuantizedModel {
             ("tokenizer", Dtype::U8, vec![self.tokenizer.source().len()], self.tokenizer.source()),
             (HASH, Dtype::U8, vec![HASH_BYTES], &[0; HASH_BYTES]),
         ];
+        for (name, m) in &head {
+            tensors.push((name, Dtype::F32, vec![m.rows, m.cols], bytemuck::cast_slice(&m.values)));
+        }
         let views =
             tensors.into_iter().map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(dtype, shape, bytes)?)));
         let metadata = HashMap::from([(KEY.to_owned(), json)]);
@@ -188,6 +192,17 @@ fn read(bytes: &[u8], json: &str) -> Result<QuantizedModel, String> {
     let (_, position) = table("embedding.position", Dtype::I16, Some(d.shape.max_tokens as usize))?;
     let (_, token_type) = table("embedding.token_type", Dtype::I16, None)?;
     let (_, tokenizer) = tensor("tokenizer", Dtype::U8)?;
+    let mut head = d.head;
+    for (name, matrix) in head.tensors_mut() {
+        let (shape, data) = tensor(&name, Dtype::F32)?;
+        let [rows, cols] = shape[..] else { return Err(format!("tensor {name} has shape {shape:?}, not a matrix's")) };
+        let values: Vec<f32> = data.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err(format!("tensor {name} holds what is no number"));
+        }
+        *matrix = Matrix { rows, cols, values };
+    }
+    head.check(hidden).map_err(|e| e.to_string())?;
     let copy = || {
         let embedding = Embedding {
             hidden,
@@ -206,7 +221,7 @@ fn read(bytes: &[u8], json: &str) -> Result<QuantizedModel, String> {
         image,
         embedding,
         output_scale: d.output_scale,
-        head: d.head,
+        head,
         tokenizer,
         encoder,
         origin: d.origin,

@@ -19,7 +19,7 @@ mod recipe;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::checkpoint::{Checkpoint, CheckpointError, Encoding, Limit, SentenceHead, Tokenizer};
+use crate::checkpoint::{Checkpoint, CheckpointError, Encoding, Length, SentenceHead, Tokenizer};
 use crate::reference::Reference;
 
 pub use accuracy::{Accuracy, LengthAccuracy, WorstTensor};
@@ -142,7 +142,7 @@ pub struct QuantizedModel {
     pub embedding: Embedding,
     /// Value of one unit of the last hidden states.
     pub output_scale: f32,
-    /// How token states become an embedding.
+    /// How texts become tokens, and token states an embedding.
     pub head: SentenceHead,
     /// Text to tokens.
     pub tokenizer: Tokenizer,
@@ -163,8 +163,11 @@ impl QuantizedModel {
         let shape = Shape::new(config, scales);
         let layout = Layout::new(&shape).ok_or(QuantizeError::TooLarge)?;
         let _span = tracing::info_span!("quantize", texts = calibration.len(), bytes = layout.bytes).entered();
-        let longest = Some(config.max_positions);
-        let texts: Result<Vec<_>, _> = calibration.iter().map(|t| checkpoint.encode(t, longest)).collect();
+        let longest = Length::Tokens(config.max_positions);
+        // Any of the model's prompts may stand before a text later.
+        let prompts = checkpoint.head.all_prompts();
+        let encode = |(text, prompt): (&String, &&str)| checkpoint.encode_prompted(prompt, text, longest);
+        let texts: Result<Vec<_>, _> = calibration.iter().zip(prompts.iter().cycle()).map(encode).collect();
         let texts = texts?;
         if texts.is_empty() {
             return Err(QuantizeError::NoCalibration);
@@ -177,18 +180,27 @@ impl QuantizedModel {
             image: recipe.image.0.into(),
             embedding: Embedding::quantize(&checkpoint.weights, recipe.input_scale),
             output_scale: recipe.output_scale as f32,
-            head: checkpoint.head,
+            head: checkpoint.head.clone(),
             tokenizer: checkpoint.tokenizer.clone(),
             origin: Origin::new(checkpoint, calibration)?,
             accuracy: None,
         })
     }
 
-    /// Encodes a text of at most the model's length, or cuts it to `truncate` tokens.
+    /// Encodes a text as the model prescribes: behind its default prompt if it has one, and cut to its length, or to
+    /// `truncate` tokens.
     ///
     /// # Errors
-    /// As [`Tokenizer::encode`].
+    /// As [`SentenceHead::encode`].
     pub fn encode(&self, text: &str, truncate: Option<usize>) -> Result<Encoding, CheckpointError> {
-        self.tokenizer.encode(text, Limit { max: self.encoder.shape.max_tokens as usize, truncate })
+        self.encode_prompted(self.head.prompt(None)?, text, truncate.map_or(Length::Model, Length::Tokens))
+    }
+
+    /// As [`QuantizedModel::encode`], behind this prompt.
+    ///
+    /// # Errors
+    /// As [`SentenceHead::encode`].
+    pub fn encode_prompted(&self, prompt: &str, text: &str, length: Length) -> Result<Encoding, CheckpointError> {
+        self.head.encode(&self.tokenizer, self.encoder.shape.max_tokens as usize, prompt, text, length)
     }
 }

@@ -14,9 +14,7 @@ mod ops;
 
 pub use observer::{Observer, Site};
 
-use crate::checkpoint::{
-    Checkpoint, Encoding, LayerWeights, Matrix, ModelConfig, Pooling, Result, SentenceHead, Weights,
-};
+use crate::checkpoint::{Checkpoint, Encoding, LayerWeights, Matrix, ModelConfig, Result, SentenceHead, Weights};
 use attention::attention;
 use ops::{activate, add, layer_norm, linear};
 
@@ -28,18 +26,18 @@ const BATCH_TOKENS: usize = 4096;
 pub struct Reference<'a> {
     config: &'a ModelConfig,
     weights: &'a Weights,
-    head: SentenceHead,
+    head: &'a SentenceHead,
 }
 
 impl<'a> Reference<'a> {
     /// The encoder of a checkpoint.
     pub fn new(checkpoint: &'a Checkpoint) -> Self {
-        Self::from_parts(&checkpoint.config, &checkpoint.weights, checkpoint.head)
+        Self::from_parts(&checkpoint.config, &checkpoint.weights, &checkpoint.head)
     }
 
     /// An encoder with other weights than the checkpoint's, say migrated or rounded ones. The shapes must follow from
     /// `config`, as [`Checkpoint::open`] ensures.
-    pub fn from_parts(config: &'a ModelConfig, weights: &'a Weights, head: SentenceHead) -> Self {
+    pub fn from_parts(config: &'a ModelConfig, weights: &'a Weights, head: &'a SentenceHead) -> Self {
         Self { config, weights, head }
     }
 
@@ -72,12 +70,13 @@ impl<'a> Reference<'a> {
         Ok(states)
     }
 
-    /// One pooled vector of `hidden` elements an encoding, of unit length if the model says so.
+    /// One embedding an encoding, as the model's [`SentenceHead`] makes it.
     ///
     /// # Errors
     /// Those of [`Encoding::validate`], before anything is computed.
     pub fn embed(&self, encodings: &[Encoding]) -> Result<Vec<Vec<f32>>> {
-        Ok(self.forward(encodings)?.iter().map(|states| pool(states, self.head)).collect())
+        let states = self.forward(encodings)?;
+        Ok(states.iter().zip(encodings).map(|(states, e)| self.head.apply(states, e.skip)).collect())
     }
 
     fn forward_batch(&self, batch: &[Encoding], observer: &mut dyn Observer) -> Matrix {
@@ -164,30 +163,6 @@ fn batches(encodings: &[Encoding]) -> impl Iterator<Item = &[Encoding]> {
         rest = tail;
         (!batch.is_empty()).then_some(batch)
     })
-}
-
-/// Token states `[tokens, hidden]`, at least one token, to one vector `[hidden]`.
-pub fn pool(states: &Matrix, head: SentenceHead) -> Vec<f32> {
-    let rows = states.values.chunks_exact(states.cols);
-    let mut pooled = match head.pooling {
-        Pooling::Cls => states.row(0).to_vec(),
-        Pooling::Mean => {
-            let mut sums = vec![0f64; states.cols];
-            rows.for_each(|row| sums.iter_mut().zip(row).for_each(|(s, &v)| *s += f64::from(v)));
-            sums.iter().map(|s| (s / states.rows as f64) as f32).collect()
-        }
-        Pooling::Max => {
-            let mut max = states.row(0).to_vec();
-            rows.for_each(|row| max.iter_mut().zip(row).for_each(|(m, &v)| *m = m.max(v)));
-            max
-        }
-    };
-    if head.normalize {
-        // The lower bound is PyTorch's in `functional.normalize`: a zero vector stays zero.
-        let norm = pooled.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt().max(1e-12);
-        pooled.iter_mut().for_each(|v| *v = (f64::from(*v) / norm) as f32);
-    }
-    pooled
 }
 
 #[cfg(test)]

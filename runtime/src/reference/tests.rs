@@ -84,19 +84,7 @@ fn scores_are_scaled_products() {
 #[test]
 fn unusable_encodings_are_errors() {
     let checkpoint = tiny();
-    let bad = [Encoding { ids: vec![2, 64], type_ids: vec![0, 0] }];
+    let bad = [Encoding::new(vec![2, 64], vec![0, 0])];
     let result = Reference::new(&checkpoint).forward(&bad);
     assert!(matches!(result, Err(CheckpointError::IdOutOfRange { id: 64, position: 1, .. })));
-}
-
-#[test]
-fn pooling_by_hand() {
-    let states = Matrix { rows: 2, cols: 2, values: vec![3.0, -4.0, 1.0, 8.0] };
-    let pooled = |pooling, normalize| pool(&states, SentenceHead { pooling, normalize });
-    assert_eq!(pooled(Pooling::Mean, false), [2.0, 2.0]);
-    assert_eq!(pooled(Pooling::Cls, false), [3.0, -4.0]);
-    assert_eq!(pooled(Pooling::Max, false), [3.0, 8.0]);
-    assert_eq!(pooled(Pooling::Cls, true), [0.6, -0.8]);
-    let zero = Matrix::zeros(1, 3);
-    assert_eq!(pool(&zero, SentenceHead { pooling: Pooling::Mean, normalize: true }), [0.0; 3]);
 }
