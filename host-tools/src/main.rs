@@ -4,7 +4,7 @@
 //!
 //! 1. [`cli`] declares the subcommands, one file each in [`cmd`].
 //! 2. [`failure`] turns whatever goes wrong into one line on stderr and an exit code; [`global`] has what every command takes.
-//! 3. [`model`], [`device`] and [`input`] turn arguments into what a session takes.
+//! 3. [`model`], [`device`], [`input`] and [`sentence_args`] turn arguments into what a session takes.
 //! 4. [`interrupted`] brings a command to its end when a signal asks for it.
 //! 5. [`live`] looks at boards, [`validate`] tests devices, [`loader`] loads bitstreams,
 //!    [`flight`] keeps what the flight recorder has.
@@ -29,6 +29,7 @@ mod logging;
 mod model;
 mod output;
 mod progress;
+mod sentence_args;
 mod timeline;
 mod validate;
 mod verilated_args;

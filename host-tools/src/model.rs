@@ -1,5 +1,6 @@
 //! `--model`: a checkpoint directory, a hub id, a quantized file, or the built-in model.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -7,7 +8,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use systole_bitgen::verilated::cache_directory;
 use systole_runtime::cache::{Key, ModelCache};
-use systole_runtime::checkpoint::{Checkpoint, Hub};
+use systole_runtime::checkpoint::{Checkpoint, Hub, INDEX_TABLE};
 use systole_runtime::quantize::{CalibrationTexts, QuantizedModel, Scales, default_calibration};
 
 use crate::input;
@@ -15,6 +16,8 @@ use crate::output::note;
 
 /// Two layers, hidden 128, static scales; see `models/README.md`.
 pub const BUILT_IN: &[u8] = include_bytes!("../models/small.systole");
+/// Tensors that a note lists by name.
+const NAMES: usize = 3;
 /// Its name in messages and tables.
 pub const BUILT_IN_NAME: &str = "the built-in model";
 
@@ -89,6 +92,22 @@ pub struct Loaded {
     pub model: QuantizedModel,
     /// The checkpoint it was made of, if that was given.
     pub checkpoint: Option<PathBuf>,
+}
+
+impl Loaded {
+    /// Says on stderr which weights of the checkpoint take no part, a line for each reason.
+    pub fn tell_unused(&self) {
+        let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for tensor in self.model.origin.unused.iter().filter(|t| t.reason != INDEX_TABLE) {
+            reasons.entry(&tensor.reason).or_default().push(&tensor.name);
+        }
+        for (reason, names) in reasons {
+            let more = names.len().saturating_sub(NAMES);
+            let names = names[..names.len() - more].join(", ");
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            note(&format!("not used: {names}{more}: {reason}"));
+        }
+    }
 }
 
 /// What a quantized model depends on besides its checkpoint.

@@ -157,7 +157,7 @@ fn texts_that_cannot_be_taken() {
     );
     let long = "word ".repeat(600);
     assert_eq!(
-        input(long.as_bytes()),
+        with_input(["run", "--truncate", "never", "--input", "-"], long.as_bytes()).refused(),
         "standard input, line 1: the text has 602 tokens, the model takes 512; cut it with --truncate 512"
     );
     let array = input(b"[{\"text\": \"one\"}]");

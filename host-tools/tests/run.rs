@@ -75,8 +75,18 @@ fn neither_the_configuration_nor_the_batch_changes_a_bit() {
 #[test]
 fn truncation_keeps_the_special_tokens() {
     let long = "word ".repeat(600);
-    let cut = json_lines(&systole(["run", "--json", "--truncate", "16", "--text", &long]).ok());
-    assert_eq!(cut[0]["tokens"], 16);
+    let cut = |more: &[&str]| {
+        let ended = systole([&["run", "--json", "--text", "short", "--text", &long], more].concat());
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        (json_lines(&ended.stdout)[1]["tokens"].clone(), ended.stderr)
+    };
+    let note = |n: u32| {
+        format!(
+            "1 of 2 texts were longer than {n} tokens and were cut to these; with --truncate never they are errors\n"
+        )
+    };
+    assert_eq!(cut(&["--truncate", "16"]), (16.into(), note(16)));
+    assert_eq!(cut(&[]), (512.into(), note(512)));
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn what_is_refused_has_its_place_and_the_others_are_embedded() {
         b"\"}\n{\"id\": 4}\n{\"text\": \"\xff\"}\n{\"id\": 6, \"text\": \"six\"}\n",
     ]
     .concat();
-    let ended = with_input(["run", "--json", "--input", "-"], &input);
+    let ended = with_input(["run", "--json", "--truncate", "never", "--input", "-"], &input);
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("4 of 6 texts were refused; each says why in its place"), "{}", ended.stderr);
     let results = json_lines(&ended.stdout);
@@ -87,7 +87,7 @@ fn what_is_refused_has_its_place_and_the_others_are_embedded() {
 #[test]
 fn without_json_what_is_refused_is_named_and_has_its_row() {
     let long = ["fine".to_owned(), "word ".repeat(600), "also fine".to_owned()].join("\n");
-    let ended = with_input(["run", "--input", "-"], long.as_bytes());
+    let ended = with_input(["run", "--truncate", "never", "--input", "-"], long.as_bytes());
     assert_eq!(ended.code, Some(2));
     assert_eq!(
         ended.stderr,

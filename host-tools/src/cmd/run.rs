@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::bail;
 use clap::ValueEnum;
 use systole_driver::Device;
 use systole_runtime::crosscheck::CrossCheck;
@@ -19,6 +20,7 @@ use crate::interrupted;
 use crate::logging;
 use crate::model::{Loaded, ModelArgs};
 use crate::output::{cannot_write, check_writable, note_check};
+use crate::sentence_args::SentenceArgs;
 use crate::timeline::Timeline;
 use crate::verilated_args::VerilatedArgs;
 use pipeline::Pipeline;
@@ -60,7 +62,7 @@ Examples:
 --input reads plain lines, or, if the first line begins with `{`, JSON Lines with a `text` each. An empty plain line is an
 empty text. With --input - results come while the input goes on.
 --json writes one object a line, in order: {\"text\": ..., \"tokens\": ..., \"embedding\": [...]}, with the other keys of a
-JSON line. A line that is refused (too long, not UTF-8, no text) has {\"line\": ..., \"error\": {\"message\": ...}} in its
+JSON line. A line that is refused (not UTF-8, no text, too long with --truncate never) has {\"line\": ..., \"error\": {\"message\": ...}} in its
 place; the others are embedded all the same, and the exit code is 2.";
 
 /// Embed texts on a device; without texts, a demonstration
@@ -85,13 +87,12 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT", requires = "input")]
     input_format: Format,
 
-    /// What to do with the texts
-    #[arg(long, value_enum, default_value_t = Task::Embed)]
-    task: Task,
+    /// What to do with the texts [default: embed, if the checkpoint was not trained for something else]
+    #[arg(long, value_enum)]
+    task: Option<Task>,
 
-    /// Cut texts to this many tokens, special tokens included; otherwise one that is too long is an error
-    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
-    truncate: Option<usize>,
+    #[command(flatten)]
+    sentence: SentenceArgs,
 
     /// Most texts of equal length in one submission
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024),
@@ -141,7 +142,7 @@ pub struct Args {
     rtl: VerilatedArgs,
 }
 
-#[derive(ValueEnum, Clone, Copy, Debug)]
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 enum Task {
     /// One vector a text, pooled as the model prescribes
     Embed,
@@ -164,7 +165,6 @@ enum Fallback {
 impl Args {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let Task::Embed = self.task;
         let timeline = self.trace.as_ref().map(|_| Timeline::new());
         logging::install(timeline.clone())?;
         // Files come first: a mistyped name should not cost a quantization.
@@ -172,7 +172,12 @@ impl Args {
         self.rtl.check(&self.device)?;
         self.record.as_deref().map(check_writable).transpose()?;
         self.trace.as_deref().map(check_writable).transpose()?;
-        let loaded = self.model.load()?;
+        let mut loaded = self.model.load()?;
+        self.check_task(&loaded)?;
+        if self.model.model.is_some() {
+            loaded.tell_unused();
+        }
+        self.sentence.apply(&mut loaded.model)?;
         let fp32 = self.check.contains(&Reference::Fp32);
         let reference = fp32.then(|| check::Fp32::new(&loaded, self.reference.as_deref())).transpose()?;
 
@@ -224,6 +229,18 @@ impl Args {
             );
         }
         Ok(ExitCode::from(Kind::Texts.code()))
+    }
+
+    /// Embeddings of a checkpoint that was trained to answer something else are given only if they are asked for.
+    fn check_task(&self, Loaded { name, model, .. }: &Loaded) -> anyhow::Result<()> {
+        match (self.task, model.head.trained_for) {
+            (None, Some(what)) => {
+                bail!(
+                    "{name} was trained {what}, which is not supported; give --task embed to have its embeddings all the same"
+                )
+            }
+            (None | Some(Task::Embed), _) => Ok(()),
+        }
     }
 
     /// The session, with what stands in for its device and what it is compared with.

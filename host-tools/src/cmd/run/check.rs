@@ -24,13 +24,15 @@ impl Fp32 {
                 loaded.name
             ),
         };
-        let checkpoint = Checkpoint::open(&directory)?;
+        let mut checkpoint = Checkpoint::open(&directory)?;
         let (shape, config) = (&loaded.model.encoder.shape, &checkpoint.config);
         let ours = [shape.layers, shape.hidden, shape.heads, shape.intermediate].map(|n| n as usize);
         let theirs = [config.layers, config.hidden, config.heads, config.intermediate];
         if ours != theirs || loaded.model.embedding.word.len() != config.vocab * config.hidden {
             bail!("the reference is not the checkpoint that {} was made of: their dimensions differ", loaded.name);
         }
+        // Both embed alike, whatever the command line says about dimensions.
+        checkpoint.head = loaded.model.head.clone();
         Ok(Self(checkpoint))
     }
 

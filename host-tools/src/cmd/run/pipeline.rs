@@ -28,6 +28,23 @@ const TEXTS: usize = 256;
 /// Bytes of text from which on no more are taken into the window.
 const BYTES: usize = 16 << 20;
 
+/// Texts that were longer than what was embedded of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cut {
+    texts: usize,
+    /// The length to which they were cut.
+    tokens: usize,
+}
+
+impl Cut {
+    fn count(&mut self, encoding: &Encoding) {
+        if encoding.cut > 0 {
+            self.texts += 1;
+            self.tokens = encoding.ids.len();
+        }
+    }
+}
+
 /// How a run ended.
 pub struct Finished {
     /// Of the check against fp32, if it was asked for.
@@ -36,13 +53,23 @@ pub struct Finished {
     pub texts: usize,
     /// Those without a result.
     pub refused: usize,
+    /// Those of which only the beginning was embedded.
+    cut: Cut,
     /// What went wrong with the device, and was mended.
     events: Events,
 }
 
 impl Finished {
-    /// Says on stderr what went wrong with the device, and keeps a recording if it was given up.
+    /// Says on stderr how many texts were cut and what went wrong with the device, and keeps a recording if it was given up.
     pub fn tell(&self, flight: &Flight, spec: &DeviceSpec) {
+        if self.cut.texts > 0 {
+            let Cut { texts, tokens } = self.cut;
+            note(&format!(
+                "{texts} of {} texts were longer than {tokens} tokens and were cut to these; with --truncate never they are \
+                 errors",
+                self.texts
+            ));
+        }
         if let Some(lost) = &self.events.fell_back {
             let reason = &lost.reason;
             let kept = flight.keep_unasked(reason);
@@ -94,6 +121,7 @@ pub struct Pipeline<'a> {
     bytes: usize,
     written: usize,
     refused: usize,
+    cut: Cut,
     elapsed: Duration,
 }
 
@@ -101,16 +129,12 @@ impl<'a> Pipeline<'a> {
     /// Nothing has run yet.
     pub fn new(arguments: &'a Args, device: &'a DeviceSpec, runner: Runner, reference: Option<Fp32>) -> Self {
         let check = reference.map(|r| (r, Verdict::new(arguments.bound)));
-        let (window, elapsed) = (VecDeque::new(), Duration::ZERO);
-        Self { arguments, device, runner, check, window, bytes: 0, written: 0, refused: 0, elapsed }
+        let (window, cut, elapsed) = (VecDeque::new(), Cut::default(), Duration::ZERO);
+        Self { arguments, device, runner, check, window, bytes: 0, written: 0, refused: 0, cut, elapsed }
     }
 
     /// Runs all texts. Results that were there when something failed have been written.
     pub fn run(mut self, name: &str, source: &mut Source, writer: &mut dyn Writer) -> anyhow::Result<Finished> {
-        // The fault of --truncate, not of a text.
-        if let Err(error @ CheckpointError::TruncationLength { .. }) = self.encode("") {
-            return Err(error.into());
-        }
         let span = tracing::info_span!("embed", texts = source.len());
         let pumped = span.in_scope(|| self.pump(source, writer));
         // Takes the progress bar away before the report is drawn.
@@ -125,7 +149,8 @@ impl<'a> Pipeline<'a> {
             writer.finish(&self.summary(name), &checks)?;
         }
         pumped?;
-        Ok(Finished { verdict, texts: self.written, refused: self.refused, events: self.runner.session().events() })
+        let events = self.runner.session().events();
+        Ok(Finished { verdict, texts: self.written, refused: self.refused, cut: self.cut, events })
     }
 
     fn pump(&mut self, source: &mut Source, writer: &mut dyn Writer) -> anyhow::Result<()> {
@@ -156,11 +181,14 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    fn slot(&self, text: Text) -> Slot {
+    fn slot(&mut self, text: Text) -> Slot {
         let number = self.written + self.window.len() + 1;
         let _span = tracing::info_span!("tokenize", text = number, bytes = text.text.len()).entered();
         let state = match self.encode(&text.text) {
-            Ok(encoding) => State::Waiting(encoding),
+            Ok(encoding) => {
+                self.cut.count(&encoding);
+                State::Waiting(encoding)
+            }
             Err(CheckpointError::TextTooLong { tokens, max }) => State::Done(Err(format!(
                 "the text has {tokens} tokens, the model takes {max}; cut it with --truncate {max}"
             ))),
@@ -170,7 +198,7 @@ impl<'a> Pipeline<'a> {
     }
 
     fn encode(&self, text: &str) -> Result<Encoding, CheckpointError> {
-        self.runner.session().model().encode(text, self.arguments.truncate)
+        self.arguments.sentence.encode(self.runner.session().model(), text)
     }
 
     /// Submits the oldest text that waits, and others of its length.
