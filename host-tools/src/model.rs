@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use systole_bitgen::verilated::cache_directory;
 use systole_runtime::cache::{Key, ModelCache};
-use systole_runtime::checkpoint::{Checkpoint, Hub, INDEX_TABLE};
+use systole_runtime::checkpoint::{Checkpoint, FileKind, Hub, INDEX_TABLE};
 use systole_runtime::quantize::{CalibrationTexts, QuantizedModel, Scales, default_calibration};
 
 use crate::input;
@@ -26,7 +26,7 @@ pub const BUILT_IN_NAME: &str = "the built-in model";
 pub struct ModelArgs {
     /// A checkpoint directory, a model id of the Hugging Face hub, or a file of `systole quantize`
     ///
-    /// A directory holds config.json, model.safetensors and tokenizer.json. An id such as
+    /// A directory holds config.json, model.safetensors (or shards) and tokenizer.json (or vocab.txt). An id such as
     /// sentence-transformers/all-MiniLM-L6-v2, optionally with @revision, is fetched once and kept where the Python
     /// library keeps it; HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, HF_ENDPOINT and HF_TOKEN mean what they mean for that
     /// library. Without this option the small model inside this program is used.
@@ -141,7 +141,10 @@ impl ModelArgs {
                 let model = self.of_checkpoint(&directory)?;
                 return Ok(Loaded { name, model, checkpoint: Some(directory) });
             }
-            Source::Quantized(path) => QuantizedModel::open(&path)?,
+            Source::Quantized(path) => match FileKind::of_file(&path)? {
+                kind if kind.is_another() => bail!("{name} is {kind}; {}", kind.remedy()),
+                _ => QuantizedModel::open(&path)?,
+            },
             Source::BuiltIn => built_in()?,
         };
         self.how.refuse_for_quantized(&name, model.encoder.shape.scales)?;

@@ -102,6 +102,36 @@ fn damaged_and_hostile_weights() {
 }
 
 #[test]
+fn foreign_files_given_as_a_model_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:53aa\nsize 90868376\n";
+    for (name, bytes, what) in [
+        ("a.safetensors", &lfs[..], "a Git LFS pointer; run `git lfs pull` in its repository"),
+        ("a.onnx", b"\x08\x07\x12\x07pytorch", "an ONNX model; give the checkpoint that it was made from"),
+        ("a.gguf", b"GGUF\x03\0\0\0", "a GGUF model; give the checkpoint that it was made from"),
+        ("a.bin", b"\x80\x02\x8a\nl\xfc\x9cF", "a PyTorch pickle; a pickle can run code"),
+        ("a.prog", b"SYSTPROG\x01\0\0\0", "a program of `systole compile`; look at it with"),
+        ("a.txt", b"A kitten is sleeping on the sofa.", "a text; give a checkpoint directory"),
+        ("a.json", b"{\"model_type\": \"bert\"}", "a JSON text; give a checkpoint directory"),
+    ] {
+        let path = directory.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let message = systole(["run", "--model", path.to_str().unwrap()]).refused_in(directory.path());
+        assert!(message.starts_with(&format!("DIR/{name} is {what}")), "{message}");
+        if name != "a.prog" {
+            assert_eq!(systole(["inspect", path.to_str().unwrap()]).refused_in(directory.path()), message);
+        }
+    }
+    let pointer = |file: &str| refused_after(|m| std::fs::write(m.join(file), lfs).unwrap());
+    for (file, expected) in
+        [("model.safetensors", "a safetensors file"), ("config.json", "a JSON file"), ("tokenizer.json", "a tokenizer")]
+    {
+        let message = pointer(file);
+        assert!(message.starts_with(&format!("DIR/model/{file} is a Git LFS pointer, not {expected}; ")), "{message}");
+    }
+}
+
+#[test]
 fn quantized_files_that_are_none() {
     let directory = copy_of_tiny();
     let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();

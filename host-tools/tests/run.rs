@@ -81,9 +81,10 @@ fn truncation_keeps_the_special_tokens() {
         (json_lines(&ended.stdout)[1]["tokens"].clone(), ended.stderr)
     };
     let note = |n: u32| {
-        format!(
-            "1 of 2 texts were longer than {n} tokens and were cut to these; with --truncate never they are errors\n"
-        )
+        let note = format!(
+            "1 of 2 texts were longer than {n} tokens and were cut to these; with --truncate never they are errors"
+        );
+        format!("{{\"schema\":1,\"note\":\"{note}\"}}\n")
     };
     assert_eq!(cut(&["--truncate", "16"]), (16.into(), note(16)));
     assert_eq!(cut(&[]), (512.into(), note(512)));

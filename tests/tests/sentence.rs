@@ -138,3 +138,26 @@ fn minilm_gives_the_embeddings_of_sentence_transformers() {
     // What INT8 costs at this length is the quantizer's matter: docs/accuracy.md.
     assert!(int8 >= 0.994, "INT8 has cosine {int8}");
 }
+
+/// A checkpoint with `vocab.txt` alone, against transformers (`tests/golden/wordpiece.py`).
+#[test]
+fn a_vocabulary_alone_gives_the_ids_of_transformers() {
+    let directory = tempfile::tempdir().unwrap();
+    copy(&models::minilm(), directory.path());
+    std::fs::remove_file(directory.path().join("tokenizer.json")).unwrap();
+    std::fs::remove_file(directory.path().join("special_tokens_map.json")).unwrap();
+    let golden = models::golden("wordpiece.json");
+    let mut compared = 0;
+    for group in golden.as_array().unwrap() {
+        std::fs::write(directory.path().join("tokenizer_config.json"), group["settings"].to_string()).unwrap();
+        let checkpoint = Checkpoint::open(directory.path()).unwrap();
+        for row in group["rows"].as_array().unwrap() {
+            let ids = checkpoint.encode_prompted("", row["text"].as_str().unwrap(), Length::Refuse).unwrap().ids;
+            let expected: Vec<u32> =
+                row["ids"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect();
+            assert_eq!(ids, expected, "{} with {}", row["text"], group["settings"]);
+            compared += 1;
+        }
+    }
+    assert!(compared >= 90, "{compared}");
+}

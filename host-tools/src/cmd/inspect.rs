@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{anyhow, bail};
 use systole_driver::Program;
 use systole_isa::Unit;
+use systole_runtime::checkpoint::FileKind;
 use systole_runtime::quantize::QuantizedModel;
 
 use crate::input::slurp;
@@ -72,7 +73,12 @@ impl Args {
     fn file(&self, path: &Path) -> anyhow::Result<ExitCode> {
         let bytes = slurp(path)?;
         if !QuantizedModel::is_quantized(&bytes) {
-            return self.program(path, &bytes);
+            return match FileKind::of(&bytes) {
+                kind if kind.is_another() && kind != FileKind::Program => {
+                    bail!("{} is {kind}; {}", path.display(), kind.remedy())
+                }
+                _ => self.program(path, &bytes),
+            };
         }
         let model = QuantizedModel::from_bytes(&bytes, path)?;
         self.card(&Card::quantized(&path.to_string_lossy(), bytes.len() as u64, &model))

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::bail;
 use serde::Serialize;
-use systole_runtime::checkpoint::{Checkpoint, Fate, TensorReport};
+use systole_runtime::checkpoint::{Checkpoint, Fate, TensorReport, weight_files};
 
 use crate::logging;
 use crate::model::{QuantizeArgs, checkpoint_directory, scales_name};
@@ -100,7 +100,7 @@ impl Args {
         let done = Done {
             output: &self.output.to_string_lossy(),
             bytes: size,
-            checkpoint_bytes: directory.join("model.safetensors").metadata().map_or(0, |m| m.len()),
+            checkpoint_bytes: weight_files(&directory)?.iter().filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum(),
             scales: scales_name(shape.scales),
             layers: shape.layers,
             hidden: shape.hidden,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::config::MODEL_TYPES;
+use super::kind::FileKind;
 
 /// An error of the checkpoint loader. The text ends with what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +93,35 @@ pub enum CheckpointError {
         path: PathBuf,
         /// What the parser found.
         source: safetensors::SafeTensorError,
+    },
+    /// A file is of another kind than its place or name promises.
+    #[error("{path} is {kind}, not {expected}; {}", kind.remedy())]
+    WrongKind {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: FileKind,
+        /// What was expected there, with an article.
+        expected: &'static str,
+    },
+    /// The index of the shards names a file that is none in its directory.
+    #[error("model.safetensors.index.json names {file:?}, which is no safetensors file beside it; download it again")]
+    ShardName {
+        /// What it names.
+        file: String,
+    },
+    /// A shard holds a tensor that the index does not have there.
+    #[error(
+        "tensor {tensor} is in {file}, model.safetensors.index.json has it {}; download the index and its shards together",
+        listed.as_ref().map_or("nowhere".to_owned(), |file| format!("in {file}"))
+    )]
+    TensorMisplaced {
+        /// The tensor.
+        tensor: String,
+        /// The shard that holds it.
+        file: String,
+        /// Where the index has it.
+        listed: Option<String>,
     },
     /// A tensor that the encoder needs is absent.
     #[error(
@@ -194,6 +224,12 @@ pub enum CheckpointError {
     #[error("tokenizer.json cannot be used: {reason}; save it again with AutoTokenizer.save_pretrained")]
     Tokenizer {
         /// What the tokenizer library said.
+        reason: String,
+    },
+    /// `vocab.txt` makes no tokenizer.
+    #[error("vocab.txt cannot be used: {reason}; download it again, or save tokenizer.json beside it")]
+    Vocabulary {
+        /// What is wrong with it.
         reason: String,
     },
     /// The tokenizer can produce ids that the embedding table does not have.
@@ -334,6 +370,13 @@ pub enum CheckpointError {
     /// There is no place to keep downloaded models.
     #[error("no home directory to keep downloaded models in; set HF_HOME or HF_HUB_CACHE")]
     HubCache,
+}
+
+impl CheckpointError {
+    /// The error of a file that is something else than what was expected there.
+    pub(super) fn wrong_kind(path: &std::path::Path, kind: FileKind, expected: &'static str) -> Self {
+        Self::WrongKind { path: path.to_owned(), kind, expected }
+    }
 }
 
 /// The loader's result.

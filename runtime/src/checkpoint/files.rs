@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::error::{CheckpointError, Result};
+use super::kind::FileKind;
 
 /// Largest `config.json`, `modules.json` or pooling description that is read, in bytes.
 pub(super) const MAX_JSON: u64 = 1 << 20;
@@ -29,7 +30,11 @@ pub(super) fn read_small(path: &Path, max: u64) -> Result<Vec<u8>> {
 
 /// Parses a JSON file's text; `path` is for messages only.
 pub(super) fn parse<T: serde::de::DeserializeOwned>(text: &[u8], path: &Path) -> Result<T> {
-    serde_json::from_slice(text).map_err(|source| CheckpointError::Json { path: path.to_owned(), source })
+    serde_json::from_slice(text).map_err(|source| match FileKind::of(text) {
+        // Other texts may be JSON that somebody mistyped.
+        kind @ (FileKind::GitLfsPointer | FileKind::Html) => CheckpointError::wrong_kind(path, kind, "a JSON file"),
+        _ => CheckpointError::Json { path: path.to_owned(), source },
+    })
 }
 
 /// Reads and parses a JSON file of at most [`MAX_JSON`] bytes.
@@ -47,8 +52,11 @@ pub(super) fn require(directory: &Path, file: &str, remedy: &'static str) -> Res
 
 /// What to do about a directory without `model.safetensors`, by what it has instead.
 pub(super) fn weights_remedy(directory: &Path) -> &'static str {
-    if directory.join("pytorch_model.bin").exists() {
+    let has = |file: &str| directory.join(file).exists();
+    if has("pytorch_model.bin") || has("pytorch_model.bin.index.json") {
         "pytorch_model.bin is a pickle and not read: load it in Python and save it with safe_serialization=True"
+    } else if has("tf_model.h5") || has("flax_model.msgpack") || has("model.onnx") || has("onnx") {
+        "what it has is for another framework: load it in Python and save it with safe_serialization=True"
     } else {
         "download the model's weights into this directory"
     }

@@ -13,7 +13,8 @@ use hf_hub::{Cache, Repo, RepoType};
 
 use super::error::{CheckpointError, Result};
 use super::sentence::{self, MODULES, Modules};
-use super::{CONFIG, TENSORS, TOKENIZER};
+use super::shards::{self, Index};
+use super::{CONFIG, TENSORS, TOKENIZER, wordpiece};
 use download::Download;
 use environment::Environment;
 
@@ -98,8 +99,16 @@ impl Hub {
         let modules = if pinned.optional(MODULES)? { Modules::read(&pinned.snapshot)? } else { None };
         let encoder = modules.as_ref().map_or("", Modules::encoder);
         let of_encoder = |file: &str| if encoder.is_empty() { file.to_owned() } else { format!("{encoder}/{file}") };
-        for file in [CONFIG, TENSORS, TOKENIZER] {
-            pinned.required(&of_encoder(file))?;
+        pinned.required(&of_encoder(CONFIG))?;
+        if pinned.either(&of_encoder(TENSORS), &of_encoder(shards::INDEX))? == 1 {
+            for shard in Index::read(&pinned.snapshot.join(of_encoder(shards::INDEX)))?.files() {
+                pinned.required(&of_encoder(shard))?;
+            }
+        }
+        if pinned.either(&of_encoder(TOKENIZER), &of_encoder(wordpiece::VOCABULARY))? == 1 {
+            for file in [wordpiece::SPECIAL, wordpiece::ADDED] {
+                pinned.optional(&of_encoder(file))?;
+            }
         }
         for file in [sentence::TRANSFORMER, sentence::TOKENIZER] {
             pinned.optional(&of_encoder(file))?;
@@ -155,6 +164,15 @@ impl Pinned<'_> {
             self.hub.get(&self.repo, self.id, file)?;
         }
         Ok(())
+    }
+
+    /// The first of two files that the model has, by its place.
+    fn either(&self, first: &str, second: &str) -> Result<usize> {
+        if self.optional(first)? {
+            return Ok(0);
+        }
+        // Without both, the first is the one to be named.
+        if self.optional(second)? { Ok(1) } else { self.required(first).map(|()| 0) }
     }
 
     /// Whether the model has the file. Only a definite "no" of the hub counts as absence, or being offline, where what is not

@@ -52,9 +52,13 @@ impl Server {
     fn with(names: &[&str], wrong: Option<(&'static str, Wrong)>) -> Self {
         let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/tiny");
         let files = names.iter().map(|name| (name.to_string(), std::fs::read(tiny.join(name)).unwrap()));
+        Self::of(files.collect(), wrong)
+    }
+
+    fn of(files: BTreeMap<String, Vec<u8>>, wrong: Option<(&'static str, Wrong)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let server = Self { endpoint, files: Arc::new(files.collect()), wrong, log: Arc::default() };
+        let server = Self { endpoint, files: Arc::new(files), wrong, log: Arc::default() };
         let this = server.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -174,6 +178,43 @@ fn fetches_a_model_once() {
     assert_eq!(hub.resolve(directory.to_str().unwrap()).unwrap(), directory);
     let pinned = hub.fetch(&format!("{ID}@{COMMIT}")).unwrap();
     assert_eq!(pinned, directory);
+}
+
+/// Everything in another place than usual: an old layout, shards, a vocabulary, a module with weights.
+#[test]
+fn every_file_that_a_description_names_is_fetched() {
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/tiny");
+    let read = |file: &str| std::fs::read(tiny.join(file)).unwrap();
+    let layout = |file: &str| (file.to_owned(), read(&format!("../sentence/0_Transformer/{file}")));
+    let mut files = BTreeMap::from(
+        ["modules.json", "1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors"].map(layout),
+    );
+    files.extend([layout("0_Transformer/sentence_bert_config.json")]);
+    let mut encoder = |file: &str, bytes: Vec<u8>| files.insert(format!("0_Transformer/{file}"), bytes);
+    encoder(CONFIG, read(CONFIG));
+    let weights = read(TENSORS);
+    let names = safetensors::SafeTensors::deserialize(&weights).unwrap();
+    let index: BTreeMap<&str, &str> = names.names().into_iter().map(|name| (name, "one.safetensors")).collect();
+    encoder("one.safetensors", weights.clone());
+    encoder(shards::INDEX, serde_json::json!({ "weight_map": index }).to_string().into_bytes());
+    let vocabulary: serde_json::Value = serde_json::from_slice(&read(TOKENIZER)).unwrap();
+    let mut words: Vec<(u64, &str)> = vocabulary["model"]["vocab"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(word, id)| (id.as_u64().unwrap(), word.as_str()))
+        .collect();
+    words.sort_unstable();
+    encoder(wordpiece::VOCABULARY, words.iter().map(|(_, word)| format!("{word}\n")).collect::<String>().into_bytes());
+    let server = Server::of(files, None);
+    let cache = tempfile::tempdir().unwrap();
+    let hub = Hub::new(server.endpoint.clone(), cache.path());
+    let directory = hub.fetch(ID).unwrap();
+    let checkpoint = crate::checkpoint::Checkpoint::open(&directory).unwrap();
+    assert_eq!((checkpoint.head.max_tokens, checkpoint.head.width(24).unwrap()), (Some(30), 8));
+    let asked = server.requests();
+    assert_eq!(hub.fetch(ID).unwrap(), directory);
+    assert_eq!(server.requests(), asked, "{:?}", server.log.lock().unwrap());
 }
 
 #[test]

@@ -81,6 +81,11 @@ impl FileKind {
         }
     }
 
+    /// Whether the file is surely something else than a model or its weights, and not a damaged one.
+    pub fn is_another(self) -> bool {
+        !matches!(self, Self::Empty | Self::Safetensors | Self::Unknown)
+    }
+
     /// What to do when a model or its weights were expected.
     pub fn remedy(self) -> &'static str {
         match self {
@@ -111,7 +116,7 @@ impl fmt::Display for FileKind {
         f.write_str(match self {
             Self::Empty => "an empty file",
             Self::Safetensors => "a safetensors file",
-            Self::GitLfsPointer => "a Git LFS pointer, not the file that it stands for",
+            Self::GitLfsPointer => "a Git LFS pointer",
             Self::Onnx => "an ONNX model",
             Self::Gguf => "a GGUF model",
             Self::Hdf5 => "an HDF5 file, as TensorFlow writes weights",
@@ -147,6 +152,8 @@ fn text(head: &[u8]) -> FileKind {
         _ if text.contains(|c: char| c.is_control() && !c.is_whitespace()) => FileKind::Unknown,
         _ if begins("<!doctype html") || begins("<html") => FileKind::Html,
         _ if begins("{") || begins("[") => FileKind::Json,
+        // A few bytes are as likely the beginning of anything.
+        _ if head.len() < 16 => FileKind::Unknown,
         _ => FileKind::Text,
     }
 }
@@ -175,7 +182,7 @@ mod tests {
             (b"\n<!DOCTYPE HTML><html>", FileKind::Html),
             (b"\xef\xbb\xbf{\"model_type\": \"bert\"}", FileKind::Json),
             (b"A kitten is sleeping.\nThe cat", FileKind::Text),
-            ("naïve 東京".as_bytes(), FileKind::Text),
+            ("naïve 東京 und mehr".as_bytes(), FileKind::Text),
             (b"\x7fELF\x02\x01\x01\0", FileKind::Unknown),
             (b"\xff\xfe\0", FileKind::Unknown),
         ] {

@@ -1,5 +1,5 @@
-//! A Hugging Face BERT checkpoint: a directory with `config.json`, `model.safetensors` and `tokenizer.json`, and
-//! optionally the sentence-transformers description.
+//! A Hugging Face BERT checkpoint: a directory with `config.json`, `model.safetensors` (or its shards), `tokenizer.json` (or
+//! `vocab.txt`), and optionally the sentence-transformers description.
 //!
 //! 1. [`Hub::resolve`] turns a directory or a model id into a directory.
 //! 2. [`Checkpoint::open`] reads it: dimensions, weights in fp32, tokenizer, pooling.
@@ -16,11 +16,13 @@ mod kind;
 mod mapping;
 mod names;
 mod sentence;
+mod shards;
 mod source;
 mod task;
 mod tensors;
 mod tokenizer;
 mod weights;
+mod wordpiece;
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +36,7 @@ use sentence::Description;
 pub use sentence::{DenseActivation, Length, Pooling, SentenceHead, Step};
 pub use source::Source;
 pub use task::TrainedFor;
-pub use tensors::{TensorReport, survey};
+pub use tensors::TensorReport;
 pub use tokenizer::{Encoding, Limit, Tokenizer};
 pub use weights::{LayerNorm, LayerWeights, Linear, Matrix, Weights};
 
@@ -76,16 +78,15 @@ impl Checkpoint {
         files::require(directory, CONFIG, "give the directory of a Hugging Face checkpoint")?;
         let config = ModelConfig::from_file(&directory.join(CONFIG))?;
         head.check(config.hidden)?;
-        files::require(directory, TENSORS, safetensors_remedy(directory))?;
-        files::require(directory, TOKENIZER, "save it there with AutoTokenizer.save_pretrained")?;
-        let mut tokenizer = Tokenizer::from_file(&directory.join(TOKENIZER))?;
+        // Files that are missing are named before any is read.
+        let (shards, _) = shards::find(directory)?;
+        let mut tokenizer = tokenizer(directory)?;
         if lower_case {
             tokenizer = tokenizer.lower_cased()?;
         }
         tokenizer.check_vocabulary(config.vocab)?;
-        let path = directory.join(TENSORS);
-        span.record("bytes", std::fs::metadata(&path).map_or(0, |m| m.len()));
-        let (weights, tensors) = tensors::load(&path, &config)?;
+        span.record("bytes", shards.iter().filter_map(|path| path.metadata().ok()).map(|m| m.len()).sum::<u64>());
+        let (weights, tensors) = tensors::load(directory, &config)?;
         if !has_modules && head.trained_for.is_none() {
             head.trained_for = task::trained_for(&directory.join(CONFIG), &tensors)?;
         }
@@ -110,11 +111,19 @@ impl Checkpoint {
     }
 }
 
-/// What to do about a directory without `model.safetensors`, by what it has instead.
-fn safetensors_remedy(directory: &Path) -> &'static str {
-    if directory.join("model.safetensors.index.json").exists() {
-        "it is split into shards: load it with transformers and save it with max_shard_size=\"100GB\""
-    } else {
-        files::weights_remedy(directory)
+/// The files with the encoder's weights of a checkpoint directory.
+///
+/// # Errors
+/// As [`Checkpoint::open`], for the description and for files that are missing.
+pub fn weight_files(directory: &Path) -> Result<Vec<PathBuf>> {
+    Ok(shards::find(&Description::read(directory)?.encoder)?.0)
+}
+
+/// The tokenizer of an encoder's directory: as stored, or else made of its vocabulary.
+fn tokenizer(directory: &Path) -> Result<Tokenizer> {
+    if !directory.join(TOKENIZER).is_file() && directory.join(wordpiece::VOCABULARY).is_file() {
+        return wordpiece::read(directory);
     }
+    files::require(directory, TOKENIZER, "save it there with AutoTokenizer.save_pretrained")?;
+    Tokenizer::from_file(&directory.join(TOKENIZER))
 }

@@ -1,4 +1,4 @@
-//! `model.safetensors`: mapped, sorted out by name, checked against the configuration, converted to fp32.
+//! The weights' files: mapped, sorted out by name, checked against the configuration, converted to fp32.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,8 +7,10 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use super::config::ModelConfig;
 use super::error::{CheckpointError, Result};
+use super::kind::FileKind;
 use super::mapping::MappedFile;
 use super::names::{Fate, PREFIXES, WORD, fate, parameters};
+use super::shards::{self, Index};
 use super::weights::{LayerNorm, LayerWeights, Linear, Matrix, Weights};
 
 /// One tensor of the file and what becomes of it.
@@ -24,25 +26,18 @@ pub struct TensorReport {
     pub fate: Fate,
 }
 
-/// Lists every tensor of a safetensors file with its fate, sorted by name. Values are not read.
-///
-/// # Errors
-/// [`CheckpointError::Io`], [`CheckpointError::Container`], and [`CheckpointError::TensorMissing`] or
-/// [`CheckpointError::TensorDuplicate`] when the file holds no encoder, or two.
-pub fn survey(path: &Path, config: &ModelConfig) -> Result<Vec<TensorReport>> {
-    let map = MappedFile::open(path)?;
-    Ok(File::parse(&map, path, config)?.report)
-}
-
-/// Reads all parameters of the encoder.
+/// Reads all parameters of the encoder from the files of its directory.
 ///
 /// Nothing is allocated but for tensors whose shape agrees with `config` and whose bytes are in the file.
 ///
 /// # Errors
-/// Those of [`survey`]; [`CheckpointError::TensorRefused`] for a tensor that would change the result; missing,
-/// duplicate, wrongly shaped, wrongly typed or non-finite tensors by name.
-pub fn load(path: &Path, config: &ModelConfig) -> Result<(Weights, Vec<TensorReport>)> {
-    Weights::from_bytes(&MappedFile::open(path)?, path, config)
+/// [`CheckpointError::Io`], [`CheckpointError::FileMissing`], those of [`Weights::from_bytes`], and for shards
+/// [`CheckpointError::ShardName`] and [`CheckpointError::TensorMisplaced`].
+pub(super) fn load(directory: &Path, config: &ModelConfig) -> Result<(Weights, Vec<TensorReport>)> {
+    let (paths, index) = shards::find(directory)?;
+    let maps = paths.iter().map(|path| MappedFile::open(path)).collect::<Result<Vec<_>>>()?;
+    let parts: Vec<(&Path, &[u8])> = paths.iter().zip(&maps).map(|(path, map)| (path.as_path(), &map[..])).collect();
+    File::parse(&parts, index.as_ref(), config)?.read(config)
 }
 
 impl Weights {
@@ -52,18 +47,11 @@ impl Weights {
     /// [`CheckpointError::Container`], [`CheckpointError::TensorRefused`] for a tensor that would change the result;
     /// missing, duplicate, wrongly shaped, wrongly typed or non-finite tensors by name.
     pub fn from_bytes(bytes: &[u8], path: &Path, config: &ModelConfig) -> Result<(Self, Vec<TensorReport>)> {
-        let file = File::parse(bytes, path, config)?;
-        for tensor in &file.report {
-            if let Fate::Refused(reason) = tensor.fate {
-                return Err(CheckpointError::TensorRefused { name: tensor.name.clone(), reason });
-            }
-        }
-        let weights = file.weights(config)?;
-        Ok((weights, file.report))
+        File::parse(&[(path, bytes)], None, config)?.read(config)
     }
 }
 
-/// A parsed file, its tensors found by the name of the parameter.
+/// The tensors of one file or of several, found by the name of the parameter.
 struct File<'a> {
     prefix: &'static str,
     shapes: BTreeMap<String, Vec<usize>>,
@@ -72,10 +60,15 @@ struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    fn parse(bytes: &'a [u8], path: &Path, config: &ModelConfig) -> Result<Self> {
-        let tensors = SafeTensors::deserialize(bytes)
-            .map_err(|source| CheckpointError::Container { path: path.to_owned(), source })?;
-        let mut views: Vec<(&str, TensorView<'a>)> = tensors.iter().collect();
+    fn parse(parts: &[(&Path, &'a [u8])], index: Option<&Index>, config: &ModelConfig) -> Result<Self> {
+        let containers = parts.iter().map(|(path, bytes)| container(path, bytes)).collect::<Result<Vec<_>>>()?;
+        if let Some(index) = index {
+            for ((path, _), tensors) in parts.iter().zip(&containers) {
+                index.check(path, &tensors.names())?;
+            }
+        }
+        // No name occurs twice: a container has each once, and the index has each in one of them.
+        let mut views: Vec<(&str, TensorView<'a>)> = containers.iter().flat_map(SafeTensors::iter).collect();
         views.sort_by_key(|(name, _)| *name);
         let prefix = find_prefix(&views)?;
         let shapes = parameters(config);
@@ -91,6 +84,15 @@ impl<'a> File<'a> {
             }
         }
         Ok(file)
+    }
+
+    fn read(self, config: &ModelConfig) -> Result<(Weights, Vec<TensorReport>)> {
+        for tensor in &self.report {
+            if let Fate::Refused(reason) = tensor.fate {
+                return Err(CheckpointError::TensorRefused { name: tensor.name.clone(), reason });
+            }
+        }
+        Ok((self.weights(config)?, self.report))
     }
 
     fn weights(&self, config: &ModelConfig) -> Result<Weights> {
@@ -146,11 +148,18 @@ impl<'a> File<'a> {
     }
 }
 
+/// Parses a file, or says what it is instead.
+fn container<'a>(path: &Path, bytes: &'a [u8]) -> Result<SafeTensors<'a>> {
+    SafeTensors::deserialize(bytes).map_err(|source| match FileKind::of(bytes) {
+        kind if kind.is_another() => CheckpointError::wrong_kind(path, kind, "a safetensors file"),
+        _ => CheckpointError::Container { path: path.to_owned(), source },
+    })
+}
+
 /// Reads the tensors of a module's file: these, of these shapes, and no others. A vector becomes a matrix of one row.
 pub(super) fn read_module<const N: usize>(path: &Path, wanted: [(&str, &[usize]); N]) -> Result<[Matrix; N]> {
     let map = MappedFile::open(path)?;
-    let tensors = SafeTensors::deserialize(&map)
-        .map_err(|source| CheckpointError::Container { path: path.to_owned(), source })?;
+    let tensors = container(path, &map)?;
     if let Some(name) = tensors.names().into_iter().find(|name| !wanted.iter().any(|(wanted, _)| wanted == name)) {
         return Err(CheckpointError::TensorRefused {
             name: name.to_owned(),

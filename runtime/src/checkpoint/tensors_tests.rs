@@ -33,7 +33,7 @@ fn load_bytes(bytes: &[u8], config: &ModelConfig) -> Result<(Weights, Vec<Tensor
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model.safetensors");
     std::fs::write(&path, bytes).unwrap();
-    load(&path, config)
+    load(dir.path(), config)
 }
 
 /// The message for the tiny checkpoint after `edit`.
@@ -70,6 +70,83 @@ fn loads_under_every_known_name() {
         ignored,
         ["bert.embeddings.position_ids", "bert.pooler.dense.weight", "cls.predictions.bias", "projection.weight"]
     );
+}
+
+/// Two shards with every other tensor each, and an index that `edit` may change.
+fn load_shards(edit: impl FnOnce(&mut serde_json::Value)) -> Result<Weights> {
+    let dir = tempfile::tempdir().unwrap();
+    let (even, odd): (Vec<_>, Vec<_>) = tiny_tensors().into_iter().enumerate().partition(|(i, _)| i % 2 == 0);
+    let mut index = serde_json::json!({"metadata": {"total_size": 1}, "weight_map": {}});
+    for (file, tensors) in [("a.safetensors", even), ("b.safetensors", odd)] {
+        let tensors: Vec<Raw> = tensors.into_iter().map(|(_, tensor)| tensor).collect();
+        tensors.iter().for_each(|t| index["weight_map"][&t.0] = file.into());
+        std::fs::write(dir.path().join(file), pack(&tensors)).unwrap();
+    }
+    edit(&mut index);
+    std::fs::write(dir.path().join(shards::INDEX), index.to_string()).unwrap();
+    load(dir.path(), &config()).map(|(weights, _)| weights)
+}
+
+#[test]
+fn shards_give_the_weights_of_the_whole() {
+    assert_eq!(load_shards(|_| {}).unwrap(), load_bytes(&pack(&tiny_tensors()), &config()).unwrap().0);
+}
+
+#[test]
+fn hostile_indices_are_refused() {
+    let with = |tensor: &str, file: &str| {
+        load_shards(|index| index["weight_map"][tensor] = file.into()).unwrap_err().to_string()
+    };
+    for file in ["../a.safetensors", "/etc/passwd", "x/a.safetensors", "a.bin", "", ".."] {
+        assert_eq!(
+            with(QUERY, file),
+            format!(
+                "model.safetensors.index.json names {file:?}, which is no safetensors file beside it; download it again"
+            )
+        );
+    }
+    assert!(
+        with(QUERY, "c.safetensors").ends_with("has no c.safetensors; its index lists this shard: download it as well")
+    );
+    let here = |index: &serde_json::Value| index["weight_map"][QUERY].as_str().unwrap().to_owned();
+    let (mut from, mut to) = (String::new(), "");
+    let moved = load_shards(|index| {
+        from = here(index);
+        to = if from == "a.safetensors" { "b.safetensors" } else { "a.safetensors" };
+        index["weight_map"][QUERY] = to.into();
+    });
+    assert_eq!(
+        moved.unwrap_err().to_string(),
+        if to < from.as_str() {
+            format!(
+                "tensor {QUERY} is missing; this is not a complete BERT checkpoint, or config.json belongs to another model"
+            )
+        } else {
+            format!(
+                "tensor {QUERY} is in {from}, model.safetensors.index.json has it in {to}; download the index and its shards together"
+            )
+        }
+    );
+    let unlisted = load_shards(|index| drop(index["weight_map"].as_object_mut().unwrap().remove(QUERY)));
+    assert!(unlisted.unwrap_err().to_string().contains("has it nowhere"));
+    assert!(with("invented", "a.safetensors").starts_with("tensor invented is missing"));
+    let empty = load_shards(|index| index["weight_map"] = serde_json::json!({}));
+    assert!(empty.unwrap_err().to_string().starts_with("tensor embeddings.word_embeddings.weight is missing"));
+    assert!(load_shards(|index| *index = serde_json::json!({"weight_map": {"x": 1}})).is_err());
+}
+
+#[test]
+fn other_files_are_named_as_what_they_are() {
+    let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:53aa\nsize 90868376\n";
+    for (bytes, what) in [
+        (&lfs[..], "a Git LFS pointer, not a safetensors file; run `git lfs pull`"),
+        (b"\x08\x07\x12\x07pytorch", "an ONNX model, not a safetensors file; give the checkpoint"),
+        (b"PK\x03\x04\0\0archive/data.pkl", "a PyTorch pickle, not a safetensors file; a pickle can run code"),
+        (b"Once upon a time there was a cat.", "a text, not a safetensors file; give a checkpoint directory"),
+    ] {
+        let message = load_bytes(bytes, &config()).unwrap_err().to_string();
+        assert!(message.contains(&format!("model.safetensors is {what}")), "{message}");
+    }
 }
 
 #[test]

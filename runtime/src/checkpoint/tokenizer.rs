@@ -9,6 +9,7 @@ use tokenizers::{Encoding as RawEncoding, PostProcessor};
 use super::config::ModelConfig;
 use super::error::{CheckpointError, Result};
 use super::files;
+use super::kind::FileKind;
 
 /// One text, or pair of texts, as the model takes it. Both lists have one element a token, special tokens included.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -85,9 +86,16 @@ impl Tokenizer {
     /// Reads a `tokenizer.json` of at most 64 MiB.
     ///
     /// # Errors
-    /// [`CheckpointError::Io`], [`CheckpointError::FileTooLarge`], [`CheckpointError::Tokenizer`].
+    /// [`CheckpointError::Io`], [`CheckpointError::FileTooLarge`], [`CheckpointError::WrongKind`],
+    /// [`CheckpointError::Tokenizer`].
     pub fn from_file(path: &Path) -> Result<Self> {
-        Self::from_bytes(files::read_small(path, files::MAX_TOKENIZER)?)
+        let bytes = files::read_small(path, files::MAX_TOKENIZER)?;
+        match FileKind::of(&bytes) {
+            kind @ (FileKind::GitLfsPointer | FileKind::Html) => {
+                Err(CheckpointError::wrong_kind(path, kind, "a tokenizer"))
+            }
+            _ => Self::from_bytes(bytes),
+        }
     }
 
     /// Parses the bytes of a `tokenizer.json` and keeps them.

@@ -224,7 +224,11 @@ mod tests {
         assert_eq!(with("{}", "thé"), Ok(vec![2, 4, 3]));
         assert_eq!(with(r#"{"strip_accents":false}"#, "thé"), Ok(vec![2, 1, 3]));
         assert_eq!(with(r#"{"cls_token":{"content":"the"},"sep_token":"cat"}"#, ""), Ok(vec![4, 5]));
-        let older = [(VOCABULARY, WORDS), ("tokenizer_config.json", r#"{"cls_token":"cat"}"#), (SPECIAL, r#"{"cls_token":"the"}"#)];
+        let older = [
+            (VOCABULARY, WORDS),
+            ("tokenizer_config.json", r#"{"cls_token":"cat"}"#),
+            (SPECIAL, r#"{"cls_token":"the"}"#),
+        ];
         assert_eq!(ids(&older, ""), Ok(vec![4, 3]));
         assert_eq!(ids(&[(VOCABULARY, WORDS), (ADDED, r#"{"<new>":8}"#)], "cat<new>"), Ok(vec![2, 5, 8, 3]));
         // Special tokens are found in a text.
