@@ -202,7 +202,7 @@ fn completions_that_make_no_sense_are_refused() {
     let broken = "the device broke the protocol; program the board again";
     for (answer, expected) in [
         (Answer::Edited(|e| e.id += 1), "completion id is 0x2, expected 0x1"),
-        (Answer::Edited(|e| e.cause = 200), "completion cause is 0xc8, expected 0x12"),
+        (Answer::Edited(|e| e.cause = 200), "completion cause is 0xc8, expected 0x13"),
         (Answer::Edited(|e| e.unit = 3), "completion unit is 0x3, expected 0x0"),
         (Answer::Edited(|e| (e.cause, e.unit) = (4, 9)), "completion unit is 0x9, expected 0x4"),
         (Answer::Edited(|e| (e.cause, e.instruction) = (4, 3)), "faulting instruction is 0x3, expected 0x2"),

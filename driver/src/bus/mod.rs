@@ -3,6 +3,7 @@
 //! A [`Device`] is what a host sees. Who gives a device of this process to another host, as a virtual board does, lends it
 //! that host's memory in [`Window`]s, where it reads and writes as on a bus, and passes on its interrupt line and time.
 
+mod hang;
 mod windows;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use crate::memory::SharedMapping;
 use crate::{Device, DeviceError};
 
+pub use hang::{BusChannel, BusHang};
 pub use windows::Windows;
 
 /// Alignment of a window's address and size, in bytes.

@@ -69,6 +69,15 @@ pub enum EngineError {
         /// Time since the reset.
         waited: Duration,
     },
+    /// The bus did not answer, neither the device in time nor after a reset, which therefore has not taken effect.
+    #[error(
+        "the bus behind the device still owes it answers, {waited:?} after a reset, so that the device cannot start again; \
+         reset the link with `systole reset --level link`, and power-cycle the board if that does not help"
+    )]
+    BusHung {
+        /// Time since the reset.
+        waited: Duration,
+    },
     /// BUILD_ID reads something else than was asked for.
     #[error(
         "BUILD_ID reads {found:#010x} instead of {expected:#010x}: another bitstream runs on the board; load the right \
@@ -246,6 +255,7 @@ impl EngineError {
             | Self::BuildMismatch { .. }
             | Self::ConfigMismatch { .. }
             | Self::Reset { .. }
+            | Self::BusHung { .. }
             | Self::Poisoned
             | Self::Forgot { .. }
             | Self::SelfTest { .. }
@@ -273,6 +283,10 @@ fn advice(cause: &Cause) -> &'static str {
         Cause::AbiMismatch => "compile the program again with `systole compile`",
         Cause::Watchdog => "raise the WATCHDOG limit or use a shorter program",
         Cause::Bus => "check that the board's memory window covers the device buffers",
+        Cause::BusHung => {
+            "the memory or the bus behind the device does not answer; reset the link with `systole reset --level link`, and \
+             power-cycle the board if that does not help"
+        }
         Cause::Aborted => "something else reset the device; make sure that no other process uses it",
         _ => "the program was verified, so the device or its memory is at fault; compare with the simulator",
     }

@@ -12,6 +12,10 @@ use crate::{Device, RegisterAccess};
 /// Longest time a reset may take. The device finishes outstanding bus transactions, microseconds at most; the Verilated
 /// model takes milliseconds.
 const RESET_DEADLINE: Duration = Duration::from_secs(2);
+/// Longest time that a reset waits for a bus that hung. The device has waited for it before: BUS_TIMEOUT cycles.
+const DRAIN_DEADLINE: Duration = Duration::from_millis(100);
+/// STATUS: the bus hung and owes answers.
+const HUNG: u32 = 8;
 
 /// A device's identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,19 +77,24 @@ pub(super) fn identify(device: &mut (dyn Device + Send), expected: Expected) -> 
     Ok(Identity { config, build_id })
 }
 
-/// Disables and resets the engine, and waits until it runs nothing and both rings are at their start.
+/// Disables and resets the engine, and waits until it runs nothing, has no fault, and both rings are at their start.
 pub(super) fn reset(device: &mut (dyn Device + Send)) -> Result<(), EngineError> {
     device.set(register::CONTROL, 0)?;
     device.set(register::RESET, 1)?;
     let started = Instant::now();
-    for (register, mask) in [(register::STATUS, 1), (register::SQ_HEAD, u32::MAX), (register::CQ_TAIL, u32::MAX)] {
+    let mut hung_at = None;
+    for register in [register::STATUS, register::SQ_HEAD, register::CQ_TAIL] {
         loop {
             let waited = started.elapsed();
-            let found = device.get(register)? & mask;
+            let found = device.get(register)?;
             if found == 0 {
                 break;
             }
-            if waited >= RESET_DEADLINE {
+            if register.offset == register::STATUS.offset && found & HUNG != 0 {
+                if waited - *hung_at.get_or_insert(waited) >= DRAIN_DEADLINE {
+                    return Err(EngineError::BusHung { waited });
+                }
+            } else if waited >= RESET_DEADLINE {
                 return Err(EngineError::Reset { register: name(register.offset), found, waited });
             }
             std::thread::sleep(Duration::from_micros(50));

@@ -133,7 +133,13 @@ fn try_rung(engine: &mut Engine, rung: Rung, policy: &RecoveryPolicy) -> Result<
                 engine.poison = Some(Poison::Lost);
                 engine.recoveries.failed_rungs += 1;
                 tracing::debug!(?rung, %error, "a rung did not hold");
-                if tries.is_empty() || matches!(error, EngineError::Device(DeviceError::Unsupported { .. })) {
+                // A bus that hung answers a second reset no more than the first.
+                let futile = match error {
+                    EngineError::Device(DeviceError::Unsupported { .. }) => true,
+                    EngineError::BusHung { .. } => rung == Rung::SoftReset,
+                    _ => false,
+                };
+                if tries.is_empty() || futile {
                     return Err(error);
                 }
             }

@@ -10,6 +10,8 @@ use super::lock::Lock;
 use crate::memory::{DmaMemory, SharedMapping};
 use crate::{Device, DeviceError, RegisterAccess};
 
+/// STATUS: a submission runs, or the bus hung and owes answers.
+const MAY_WRITE: u32 = 1 | 8;
 /// Longest wait for the engine when a board is given back; what runs longer is cut off from memory.
 const STOPPING: Duration = Duration::from_millis(100);
 /// Longest sleep between two looks at the interrupt line: what a lost interrupt costs.
@@ -117,7 +119,7 @@ impl Board {
         self.set(register::CONTROL, 0)?;
         self.set(register::RESET, 1)?;
         let started = Instant::now();
-        while self.get(register::STATUS)? & 1 != 0 && started.elapsed() < STOPPING {
+        while self.get(register::STATUS)? & MAY_WRITE != 0 && started.elapsed() < STOPPING {
             std::thread::sleep(Duration::from_micros(50));
         }
         Ok(())

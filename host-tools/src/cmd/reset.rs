@@ -26,6 +26,8 @@ did not answer before a reset of the link.";
 
 /// STATUS: a submission runs.
 const RUNNING: u32 = 1;
+/// STATUS: the bus hung and owes answers, for which a reset waits.
+const HUNG: u32 = 8;
 
 /// Reset a device
 #[derive(clap::Args)]
@@ -88,7 +90,7 @@ impl Args {
         };
         if self.level == Level::Soft {
             device.set(register::CONTROL, 0)?;
-            let waited = until_idle(&mut *device, Duration::from_secs(self.wait))?;
+            let waited = until_clear(&mut *device, RUNNING, Duration::from_secs(self.wait))?;
             if let Some(waited) = waited {
                 bail!(
                     "a submission still runs after {} s; wait longer with --wait, or abort it with --level engine",
@@ -100,9 +102,10 @@ impl Args {
             device.set(register::CONTROL, 0)?;
             device.set(register::RESET, 1)?;
         }
-        if let Some(waited) = until_idle(&mut *device, Duration::from_secs(2))? {
+        if let Some(waited) = until_clear(&mut *device, RUNNING | HUNG, Duration::from_secs(2))? {
             bail!(
-                "the engine is not idle {} s after its reset; try --level link, or program the board again",
+                "STATUS reads {:#x} {} s after the engine's reset; try --level link, or program the board again",
+                device.get(register::STATUS)?,
                 waited.as_secs()
             );
         }
@@ -125,12 +128,12 @@ impl Args {
     }
 }
 
-/// Waits until no submission runs; gives the time waited if one still does.
-fn until_idle(device: &mut dyn Device, patience: Duration) -> anyhow::Result<Option<Duration>> {
+/// Waits until these bits of STATUS are clear; gives the time waited if they are not.
+fn until_clear(device: &mut dyn Device, bits: u32, patience: Duration) -> anyhow::Result<Option<Duration>> {
     let started = Instant::now();
     loop {
         let waited = started.elapsed();
-        if device.get(register::STATUS)? & RUNNING == 0 {
+        if device.get(register::STATUS)? & bits == 0 {
             return Ok(None);
         }
         if waited >= patience {
