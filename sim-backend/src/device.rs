@@ -1,15 +1,17 @@
 //! [`Simulator`]: registers, rings and interrupt around the chip.
 
 use crate::chip::Chip;
+use crate::hang::{Answered, Bus};
 use crate::kernels::Scratch;
 use crate::memory::Memory;
 use crate::observer::Observer;
 use crate::order::{Interleaving, Order, Queues};
-use crate::registers::{Effect, IRQ_COMPLETION, IRQ_FAULT, RegisterFile, STATUS_FAULT, STATUS_FULL};
+use crate::registers::{Effect, IRQ_COMPLETION, IRQ_FAULT, RegisterFile, STATUS_FAULT, STATUS_FULL, STATUS_HUNG};
 use crate::rings::Rings;
 use crate::sequencer::Sequencer;
 use crate::trace::{Tracer, nanoseconds};
 use std::time::{Duration, Instant};
+use systole_driver::bus::BusHang;
 use systole_driver::recorder::Placement;
 use systole_driver::{BusMaster, Device, DeviceError, Window};
 use systole_isa::register::{self, WINDOW_BYTES};
@@ -23,6 +25,8 @@ use systole_isa::{Cause, Fault, HwConfig};
 /// [`Device::wait_interrupt`] returns at once. There is no timing: `Completion::cycles` and the busy, wait and stall
 /// counters are 0, CYCLE and trace records hold nanoseconds since the simulator was made, and the watchdog, which counts
 /// cycles, never bites (every program ends: it has no branches, and a deadlock is found).
+///
+/// The bus answers at once, so BUS_TIMEOUT never passes, unless the bus is made to hang ([`Simulator::with_bus_hang`]).
 ///
 /// A submission that faults is completed with its fault, and the next one is taken. A fault of the rings themselves
 /// (`RingMalformed`, or `Bus` while reading or writing a slot) leaves nothing to complete: the engine halts. Either is
@@ -41,6 +45,7 @@ pub struct Simulator {
     phase: u16,
     /// A ring fault stopped the engine until RESET.
     halted: bool,
+    bus: Bus,
     epoch: Instant,
 }
 
@@ -57,6 +62,7 @@ impl Simulator {
             observer: None,
             phase: 1,
             halted: false,
+            bus: Bus::default(),
             epoch: Instant::now(),
         }
     }
@@ -79,6 +85,15 @@ impl Simulator {
     #[must_use]
     pub fn with_queues(mut self, queues: Queues) -> Self {
         self.queues = queues;
+        self
+    }
+
+    /// Makes the bus hang, of which BUS_TIMEOUT passes at once. Bursts are counted for the engine alone: its slot, its
+    /// region table, one for each instruction with its data, its completion. A program that is not answered is stopped as
+    /// if by a watchdog.
+    #[must_use]
+    pub fn with_bus_hang(mut self, hang: BusHang) -> Self {
+        self.bus = Bus::hanging(hang);
         self
     }
 
@@ -113,23 +128,29 @@ impl Simulator {
                 Ok(false) => return self.registers.put_bits(register::STATUS, STATUS_FULL, true),
                 Err(fault) => {
                     self.halted = true;
+                    self.registers.put_bits(register::STATUS, STATUS_HUNG, fault.cause == Cause::BusHung);
                     return self.latch(&fault);
                 }
             }
         }
     }
 
-    /// Runs one submission; false when there is no slot for its completion. An error is one of the rings.
+    /// Runs one submission; false when there is no slot for its completion. An error halts the engine: it is one of the
+    /// rings, or the bus hung.
     fn take(&mut self) -> Result<bool, Fault> {
         let rings = Rings::read(&self.registers)?;
         if rings.completions_full() {
             return Ok(false);
+        }
+        if !self.bus.answers(true) {
+            return Err(rings.hung_slot());
         }
         let submission = rings.fetch(&self.memory)?;
         self.registers.set(register::SQ_HEAD, rings.next_submission());
         let outcome = self.execute(&submission);
         let (cause, unit, instruction, address) = match &outcome {
             Ok(executed) => (Cause::None, 0, *executed, 0),
+            Err(f) if f.cause == Cause::BusHung => return Err(*f),
             Err(f) => (f.cause, f.unit as u8, f.instruction, f.address),
         };
         let completion = Completion {
@@ -142,6 +163,9 @@ impl Simulator {
             cycles: 0,
         };
         rings.complete(&mut self.memory, &completion)?;
+        if !self.bus.answers(false) {
+            return Err(rings.hung_completion());
+        }
         let next = rings.next_completion();
         self.registers.set(register::CQ_TAIL, next);
         if next == 0 {
@@ -172,6 +196,7 @@ impl Simulator {
         let outcome = Sequencer {
             chip: &mut self.chip,
             memory: &mut self.memory,
+            bus: &mut self.bus,
             scratch: &mut self.scratch,
             order: &mut self.order,
             depth,
@@ -198,7 +223,11 @@ impl Simulator {
         registers.set(register::FAULT_ADDRESS_HI, (fault.address >> 32) as u32);
     }
 
+    /// RESET, unless it has to wait for the bus.
     fn reset(&mut self) {
+        if self.bus.keep_reset() {
+            return;
+        }
         for indices in [register::SQ_TAIL, register::CQ_HEAD] {
             self.registers.set(indices, 0);
         }
@@ -217,6 +246,16 @@ impl Simulator {
         self.halted = false;
     }
 
+    /// Lets time pass, which only a bus that hangs notices.
+    fn pass(&mut self) {
+        if let Some(answered) = self.bus.pass() {
+            self.registers.put_bits(register::STATUS, STATUS_HUNG, false);
+            if answered == Answered::Reset {
+                self.reset();
+            }
+        }
+    }
+
     /// The level of the interrupt line.
     fn line(&self) -> bool {
         self.registers.get(register::IRQ_STATUS) & self.registers.get(register::IRQ_ENABLE) != 0
@@ -231,6 +270,7 @@ fn check_offset(offset: u32) -> Result<(), DeviceError> {
 impl Device for Simulator {
     fn read(&mut self, offset: u32) -> Result<u32, DeviceError> {
         check_offset(offset)?;
+        self.pass();
         if offset == register::CYCLE_LO.offset {
             let now = nanoseconds(self.epoch);
             self.registers.set(register::CYCLE_HI, (now >> 32) as u32);
@@ -241,6 +281,7 @@ impl Device for Simulator {
 
     fn write(&mut self, offset: u32, value: u32) -> Result<(), DeviceError> {
         check_offset(offset)?;
+        self.pass();
         match self.registers.host_write(offset, value) {
             Effect::Nothing => {}
             Effect::Run => self.run(),
@@ -279,6 +320,7 @@ impl Device for Simulator {
         self.memory.lose();
         self.phase = 1;
         self.halted = false;
+        self.bus = Bus::default();
         self.epoch = Instant::now();
         Ok(())
     }

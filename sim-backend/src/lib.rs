@@ -29,6 +29,7 @@ mod chip;
 mod device;
 mod execute;
 pub mod faults;
+mod hang;
 mod kernels;
 pub mod memory;
 mod observer;

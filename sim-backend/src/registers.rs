@@ -7,6 +7,8 @@ use systole_isa::{ABI_HASH, HwConfig};
 pub(crate) const STATUS_FAULT: u32 = 2;
 /// STATUS: the completion ring is full and a submission waits.
 pub(crate) const STATUS_FULL: u32 = 4;
+/// STATUS: the bus hung and owes answers.
+pub(crate) const STATUS_HUNG: u32 = 8;
 /// IRQ_STATUS and IRQ_ENABLE: completion.
 pub(crate) const IRQ_COMPLETION: u32 = 1;
 /// IRQ_STATUS and IRQ_ENABLE: fault.

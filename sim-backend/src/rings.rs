@@ -82,12 +82,30 @@ impl Rings {
         self.completions.next(self.completions.tail)
     }
 
+    const fn submission_slot(&self) -> u64 {
+        self.submissions.slot(self.submissions.head, size_of::<Submission>())
+    }
+
+    const fn completion_slot(&self) -> u64 {
+        self.completions.slot(self.completions.tail, size_of::<Completion>())
+    }
+
+    /// The slot at the head is not answered.
+    pub const fn hung_slot(&self) -> Fault {
+        fault(Cause::BusHung, self.submission_slot())
+    }
+
+    /// The completion at the tail is not acknowledged.
+    pub const fn hung_completion(&self) -> Fault {
+        fault(Cause::BusHung, self.completion_slot())
+    }
+
     /// Reads the submission at the head.
     ///
     /// # Errors
     /// `Bus` with the slot's address when it is not device memory.
     pub fn fetch(&self, memory: &Memory) -> Result<Submission, Fault> {
-        let address = self.submissions.slot(self.submissions.head, size_of::<Submission>());
+        let address = self.submission_slot();
         let mut raw = Submission::default();
         memory.copy_from(address, bytemuck::bytes_of_mut(&mut raw)).map_err(|_| fault(Cause::Bus, address))?;
         Ok(Submission {
@@ -107,7 +125,7 @@ impl Rings {
     /// # Errors
     /// `Bus` with the slot's address when it is not device memory.
     pub fn complete(&self, memory: &mut Memory, completion: &Completion) -> Result<(), Fault> {
-        let address = self.completions.slot(self.completions.tail, size_of::<Completion>());
+        let address = self.completion_slot();
         let raw = Completion {
             id: completion.id.to_le(),
             cause: completion.cause,

@@ -10,6 +10,7 @@
 
 use crate::chip::Chip;
 use crate::execute::execute_checked;
+use crate::hang::Bus;
 use crate::kernels::Scratch;
 use crate::memory::Memory;
 use crate::observer::{Observer, Step};
@@ -28,6 +29,7 @@ use systole_isa::{
 pub(crate) struct Sequencer<'a> {
     pub chip: &'a mut Chip,
     pub memory: &'a mut Memory,
+    pub bus: &'a mut Bus,
     pub scratch: &'a mut Scratch,
     pub order: &'a mut Order,
     /// Instructions a queue holds.
@@ -67,6 +69,12 @@ impl Sequencer<'_> {
         }
         if submission.instructions == 0 {
             return Err(control(Cause::ProgramEnd, 0));
+        }
+        if !self.bus.answers(true) {
+            return Err(control(Cause::BusHung, submission.regions));
+        }
+        if (0..submission.instructions).any(|_| !self.bus.answers(true)) {
+            return Err(control(Cause::BusHung, submission.program));
         }
         let regions = Regions::fetch(self.memory, submission.regions).map_err(|s| control(s.cause, s.address))?;
         let mut progress = Progress { fetched: 0, held: None, queues: Default::default(), semaphores: [0; SEMAPHORES] };

@@ -79,6 +79,10 @@ fn each_fault_takes_its_rung() {
         ("stuck-busy@1", [1, 0, 1, 0]),
         ("bus-error@1", [1, 0, 1, 0]),
         ("reset@1", [1, 0, 1, 0]),
+        ("hung-reads@1", [1, 0, 0, 1]),
+        ("hung-writes@1", [1, 0, 0, 1]),
+        ("late-reads@1,delay=5", [1, 0, 1, 0]),
+        ("late-reads@1,delay=60000", [1, 0, 0, 1]),
         ("link-down@1", [1, 0, 0, 1]),
         ("stale-abi@1", [1, 0, 0, 1]),
         // The second doorbell is the self-test's.
@@ -121,6 +125,16 @@ fn requests_end_in_typed_errors_when_nothing_helps() {
     assert!(gone.to_string().starts_with("the device failed: the device does not answer: "), "{gone}");
     let stubborn = fails("rate=1,kinds=reset", Resilience { recovery: None, ..RESILIENCE });
     assert!(matches!(stubborn, Error::Unrecovered { .. }), "{stubborn}");
+    let dead = fails("hung-reads@1", Resilience { recovery: None, resubmissions: 0, ..RESILIENCE });
+    assert!(
+        dead.to_string().contains("the device stopped with bus hung at instruction 0 of the control unit"),
+        "{dead}"
+    );
+    let soft = RecoveryPolicy { link: false, ..RecoveryPolicy::default() };
+    let started = std::time::Instant::now();
+    let dead = fails("hung-writes@1", Resilience { recovery: Some(soft), ..RESILIENCE });
+    assert!(dead.to_string().contains("reset the link with `systole reset --level link`"), "{dead}");
+    assert!(started.elapsed() < Duration::from_secs(2), "a bus that is dead is not waited for again and again");
     let untested = RecoveryPolicy { self_test: None, ..RecoveryPolicy::default() };
     let again = fails("rate=1,kinds=reset", Resilience { recovery: Some(untested), ..RESILIENCE });
     assert!(again.to_string().starts_with("SQ_TAIL reads 0x0 instead of "), "{again}");

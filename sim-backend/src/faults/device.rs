@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use systole_driver::{BusMaster, Device, DeviceError, Window};
 use systole_isa::register::{self, Access, REGISTERS};
 
+use super::hung::Hung;
 use super::{FaultCounts, FaultKind, FaultPlan, memory};
 
 /// What memory of the device's own holds after its power was gone.
@@ -58,6 +59,7 @@ pub struct Faulty<D> {
     counts: Arc<FaultCounts>,
     link: Link,
     ailment: Ailment,
+    hung: Option<Hung>,
     /// The next doorbell meets the interrupt of this one.
     duplicate: bool,
     stale_abi: bool,
@@ -78,6 +80,7 @@ impl<D: Device> Faulty<D> {
             counts: Arc::default(),
             link: Link::Up,
             ailment: Ailment::default(),
+            hung: None,
             duplicate: false,
             stale_abi: false,
             copy_error: false,
@@ -90,11 +93,20 @@ impl<D: Device> Faulty<D> {
         Arc::clone(&self.counts)
     }
 
+    /// An interrupt that the device did not raise.
+    fn alarmed(&mut self) -> bool {
+        self.hung.is_some_and(|hung| hung.interrupt) || std::mem::take(&mut self.ailment.spurious)
+    }
+
     const fn dead(&self) -> bool {
         matches!(self.link, Link::Down | Link::Unplugged)
     }
 
     fn ring(&mut self, tail: u32) -> Result<(), DeviceError> {
+        if self.hung.is_some() {
+            self.ailment.doorbell = Some((tail, None));
+            return Ok(());
+        }
         self.doorbells += 1;
         self.ailment = Ailment::default();
         let late = |factor: f64| Some(Instant::now() + self.plan.delay.mul_f64(factor));
@@ -128,11 +140,28 @@ impl<D: Device> Faulty<D> {
             }
             FaultKind::CopyError => self.copy_error = true,
             FaultKind::BusError => memory::if_there(memory::lose_program(&mut self.device, tail))?,
+            FaultKind::HungReads => return self.hang(tail, true, None),
+            FaultKind::HungWrites => return self.hang(tail, false, None),
+            FaultKind::LateReads => return self.hang(tail, true, late(1.0)),
             FaultKind::BitFlip => memory::if_there(memory::flip(&mut self.device, tail, &mut self.random))?,
             FaultKind::LateBitFlip => self.afterwards(Afterwards::Flip { tail })?,
             FaultKind::Reset => return self.device.write(register::RESET.offset, 1),
         }
         self.deliver(tail)
+    }
+
+    /// Halts the device, because its slot is not read or its completion not acknowledged.
+    fn hang(&mut self, tail: u32, reads: bool, due: Option<Instant>) -> Result<(), DeviceError> {
+        let (submission, completion) = memory::slots(&mut self.device, tail)?;
+        let completions = self.device.read(register::CQ_TAIL.offset)?;
+        let address = if reads { submission } else { completion };
+        if reads {
+            self.ailment.doorbell = Some((tail, None));
+        } else {
+            self.deliver(tail)?;
+        }
+        self.hung = Some(Hung { address, due, completions, reset: false, interrupt: true });
+        Ok(())
     }
 
     fn cut(&mut self, link: Link) -> Result<(), DeviceError> {
@@ -157,6 +186,10 @@ impl<D: Device> Faulty<D> {
 
     /// Does what is due.
     fn settle(&mut self) -> Result<(), DeviceError> {
+        if self.hung.is_some_and(|hung| hung.reset && hung.answered()) {
+            (self.hung, self.ailment) = (None, Ailment::default());
+            self.device.write(register::RESET.offset, 1)?;
+        }
         if let Some((tail, Some(due))) = self.ailment.doorbell
             && Instant::now() >= due
         {
@@ -214,6 +247,7 @@ impl<D: Device> Device for Faulty<D> {
             Link::Up => {}
         }
         let value = self.device.read(offset)?;
+        let value = self.hung.map_or(value, |hung| hung.read(offset, value));
         Ok(match self.ailment.doorbell {
             Some((tail, _)) if offset == register::SQ_TAIL.offset => tail,
             _ if offset == register::STATUS.offset => value | u32::from(self.ailment.busy),
@@ -231,7 +265,17 @@ impl<D: Device> Device for Faulty<D> {
             return self.ring(value);
         }
         if offset == register::RESET.offset && value & 1 == 1 {
+            if let Some(hung) = &mut self.hung {
+                hung.reset = true;
+                return self.settle();
+            }
             self.ailment = Ailment::default();
+        }
+        if let Some(hung) = &mut self.hung
+            && offset == register::IRQ_STATUS.offset
+            && value & 2 != 0
+        {
+            hung.interrupt = false;
         }
         if offset == register::CONTROL.offset && value & 1 == 0 {
             // What was slow had begun: it finishes while the host gives up.
@@ -267,7 +311,7 @@ impl<D: Device> Device for Faulty<D> {
 
     fn wait_interrupt(&mut self, timeout: Duration) -> Result<bool, DeviceError> {
         self.settle()?;
-        if std::mem::take(&mut self.ailment.spurious) {
+        if self.alarmed() {
             return Ok(true);
         }
         let left = match self.ailment.doorbell {
@@ -286,7 +330,7 @@ impl<D: Device> Device for Faulty<D> {
         if self.link == Link::Unplugged {
             return Err(DeviceError::LinkDown { register: "MAGIC" });
         }
-        (self.link, self.ailment) = (Link::Up, Ailment::default());
+        (self.link, self.ailment, self.hung) = (Link::Up, Ailment::default(), None);
         (self.duplicate, self.stale_abi, self.copy_error) = (false, false, false);
         match self.device.reset_link() {
             Err(DeviceError::Unsupported { .. }) => self.power_cycle(),
@@ -307,7 +351,7 @@ impl<D: BusMaster> BusMaster for Faulty<D> {
 
     fn interrupt(&mut self) -> Result<bool, DeviceError> {
         self.settle()?;
-        if std::mem::take(&mut self.ailment.spurious) {
+        if self.alarmed() {
             return Ok(true);
         }
         let silent = self.ailment.doorbell.is_some() || self.ailment.deaf || self.dead();

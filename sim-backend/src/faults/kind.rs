@@ -51,6 +51,12 @@ kinds! {
     CopyError "copy-error";
     /// The device's reads of the program meet a bus error.
     BusError "bus-error";
+    /// The bus answers no read: the device halts with `bus hung`, and no reset but the link's helps.
+    HungReads "hung-reads";
+    /// The bus acknowledges no write: as `hung-reads`, but the submission has run, and only its completion is missing.
+    HungWrites "hung-writes";
+    /// As `hung-reads`, but the answers come late, after the plan's delay, and then a soft reset helps.
+    LateReads "late-reads";
     /// Before the submission runs, one bit flips in what the device reads: submission, region table, program or a region.
     BitFlip "bit-flip";
     /// As `bit-flip`, when the submission has completed and the host has read nothing yet.

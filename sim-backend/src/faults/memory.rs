@@ -25,6 +25,13 @@ fn submission<D: Device>(device: &mut D, tail: u32) -> Result<u64, DeviceError> 
     Ok(base.wrapping_add(u64::from(tail.wrapping_sub(1) & last) * size_of::<Submission>() as u64))
 }
 
+/// What the device reads first for the newest submission, or writes last.
+pub(super) fn slots<D: Device>(device: &mut D, tail: u32) -> Result<(u64, u64), DeviceError> {
+    let completions = pair(device, register::CQ_BASE_LO, register::CQ_BASE_HI)?;
+    let index = device.read(register::CQ_TAIL.offset)?;
+    Ok((submission(device, tail)?, completions.wrapping_add(u64::from(index) * size_of::<Completion>() as u64)))
+}
+
 /// What could not be spoilt because the host never set up a ring, or one that leads nowhere, is no failure of the device.
 pub(super) fn if_there(spoilt: Result<(), DeviceError>) -> Result<(), DeviceError> {
     match spoilt {

@@ -17,6 +17,7 @@
 //! ```
 
 mod device;
+mod hung;
 mod kind;
 mod memory;
 mod plan;
