@@ -1,5 +1,6 @@
-//! Proofs with SymbiYosys: FIFO, semaphores, bursts, AXI masters, region check. Each proof is also run on copies of the RTL
-//! with a planted fault, and must fail there. What depends on the width of the bus is proven for each configuration's.
+//! Proofs with SymbiYosys: FIFO, semaphores, bursts, AXI masters, region check, engine. Each proof is also run on copies of
+//! the RTL with a planted fault, and must fail there. What depends on the width of the bus is proven for each
+//! configuration's.
 //!
 //! `cargo test -p systole-bitgen --test formal -- --ignored --nocapture`
 //!
@@ -95,7 +96,24 @@ const REGION_CHECK: Proof = Proof {
     ],
 };
 
-const PROOFS: [&Proof; 6] = [&FIFO, &SEMAPHORES, &BURSTS, &AXI_READ, &AXI_WRITE, &REGION_CHECK];
+const ENGINE: Proof = Proof {
+    top: "fv_engine",
+    sources: &["core/systole_bursts.sv", "core/systole_engine.sv"],
+    configs: &[&N8],
+    mode: Mode::Induction(3),
+    faults: &[
+        // A wait that is not counted, one that ends as its time does, and a reset that does not wait for the bus.
+        fault("core/systole_engine.sv", "waits_on && wait_left_q == '0;", "waits_on && wait_left_q == '1;"),
+        fault(
+            "core/systole_engine.sv",
+            "hung     = timeout_q && waits_on && !answered;",
+            "hung     = timeout_q && !answered;",
+        ),
+        fault("core/systole_engine.sv", "StDrain:       if (bus_idle_i)", "StDrain:       if (bus_idle_i || reset_q)"),
+    ],
+};
+
+const PROOFS: [&Proof; 7] = [&FIFO, &SEMAPHORES, &BURSTS, &AXI_READ, &AXI_WRITE, &REGION_CHECK, &ENGINE];
 
 fn proven(proof: &Proof) {
     for config in proof.configs {
@@ -132,7 +150,7 @@ macro_rules! proofs {
     )+};
 }
 
-proofs!(fifo: FIFO, semaphores: SEMAPHORES, bursts: BURSTS, axi_read: AXI_READ, axi_write: AXI_WRITE, region_check: REGION_CHECK);
+proofs!(fifo: FIFO, semaphores: SEMAPHORES, bursts: BURSTS, axi_read: AXI_READ, axi_write: AXI_WRITE, region_check: REGION_CHECK, engine: ENGINE);
 
 /// A fault that is no longer in the text would prove nothing.
 #[test]

@@ -5,6 +5,11 @@
 // One submission at a time: slot, checks, region table, program; then it watches for the end, a fault, the watchdog or a
 // reset, stops the units (clr_o, at least 64 cycles and until the bus is quiet, which is longer than any pipeline), and
 // writes the completion. A fault of a ring leaves nothing to complete and halts the engine until a reset.
+//
+// Outside a run each wait for the bus is bounded by BUS_TIMEOUT. After that the engine drains: AXI lets nobody take back
+// what was asked, so it waits, units cleared, until all of it is answered, lets nobody have the answers, and is then halted
+// like after a fault of a ring. A reset is kept meanwhile. So an answer never meets a later request, and from a bus that is
+// dead for good only rst_ni, of the bus as well, leads away.
 
 module systole_engine
   import systole_pkg::*;
@@ -20,6 +25,7 @@ module systole_engine
   output logic [31:0]              sq_head_o,
   output logic [31:0]              cq_tail_o,
   output logic                     running_o,
+  output logic                     draining_o,
   output logic                     faulted_o,
   output logic                     full_o,
   output logic [31:0]              fault_o,
@@ -36,7 +42,8 @@ module systole_engine
   input  logic                     rvalid_i,
   input  logic [8*BusBytes-1:0]    rdata_i,
   input  logic                     rerror_i,
-  input  logic                     bus_idle_i,
+  input  logic                     bus_idle_i,     // nothing is asked for or unanswered, by whomever
+  input  logic [63:0]              bus_addr_i,     // of the last burst in the direction that is not idle
 
   // Completions.
   output logic                     record_valid_o,
@@ -64,12 +71,12 @@ module systole_engine
   localparam int unsigned RegionsBeats = NumRegions * RegionBytes / BusBytes;
 
   typedef enum logic [3:0] {
-    StIdle, StReadSlot, StCompare, StCheck, StReadRegions, StStart, StRun, StStop, StComplete, StHalt
+    StIdle, StReadSlot, StCompare, StCheck, StReadRegions, StStart, StRun, StStop, StComplete, StDrain, StHalt
   } state_e;
 
   state_e      state_q;
   logic [15:0] sq_head_q, cq_tail_q;
-  logic        phase_q, reset_q, read_error_q, read_end, read_start;
+  logic        phase_q, reset_q, read_error_q, read_end, read_start, hung;
   logic [7:0]  beat_q;
   logic [6:0]  stop_q;
   logic [63:0] cycles_q;
@@ -129,7 +136,7 @@ module systole_engine
   systole_bursts u_bursts (
     .clk_i,
     .rst_ni,
-    .clr_i  (1'b0),
+    .clr_i  (hung),
     .start_i(read_start),
     .addr_i (read_addr),
     .pitch_i('0),
@@ -173,6 +180,45 @@ module systole_engine
   end
 
   //////////////////////////////////////////////////////////////////////////////
+  // Waits for the bus.
+  //////////////////////////////////////////////////////////////////////////////
+
+  state_e      last_state_q;
+  logic        waits, waits_on, answered, timeout_q;
+  logic [31:0] wait_left_q;
+  logic [63:0] wait_address_q;
+
+  always_comb begin
+    unique case (state_q)
+      StReadSlot, StReadRegions: {waits, answered} = {1'b1, read_end};
+      StStop:                    {waits, answered} = {stop_q == '0, stop_q == '0 && bus_idle_i};
+      StComplete:                {waits, answered} = {1'b1, record_done_i};
+      default:                   {waits, answered} = 2'b00;
+    endcase
+  end
+
+  // One wait may follow another at once; each has the whole time.
+  assign waits_on = waits && state_q == last_state_q;
+  assign hung     = timeout_q && waits_on && !answered;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) timeout_q <= 1'b0;
+    else timeout_q <= waits_on && wait_left_q == '0;
+  end
+
+  always_ff @(posedge clk_i) begin
+    last_state_q <= state_q;
+    if (!waits_on) wait_left_q <= reg_i.bus_timeout;
+    else if (wait_left_q != '0) wait_left_q <= wait_left_q - 32'd1;
+    unique case (state_q)
+      StReadSlot:    wait_address_q <= slot_addr_q;
+      StReadRegions: wait_address_q <= submission_o.regions;
+      StStop:        wait_address_q <= bus_addr_i;
+      default:       wait_address_q <= record_addr_o;
+    endcase
+  end
+
+  //////////////////////////////////////////////////////////////////////////////
   // States.
   //////////////////////////////////////////////////////////////////////////////
 
@@ -202,7 +248,7 @@ module systole_engine
   assign refused      = check_cause_q != CauseNone;
   assign stop_now     = finished_i || stop_cause_i != CauseNone || watchdog_hit_q || reset_q;
   assign completed    = state_q == StComplete && record_done_i;
-  assign halt_now     = ring_fault || (completed && record_error_i)
+  assign halt_now     = ring_fault || hung || (completed && record_error_i)
                      || (state_q == StReadSlot && read_end && (read_error_q || rerror_q));
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -211,8 +257,13 @@ module systole_engine
       reset_q <= 1'b0;
       clr_o   <= 1'b0;
     end else begin
-      // In StStop, from a register: it goes to everything.
-      clr_o <= state_q == StStop ? stop_q != '0 || !bus_idle_i : state_q == StRun && stop_now;
+      // In StStop and StDrain, from a register: it goes to everything.
+      unique case (state_q)
+        StRun:   clr_o <= stop_now;
+        StStop:  clr_o <= !answered;
+        StDrain: clr_o <= !bus_idle_i;
+        default: clr_o <= hung;
+      endcase
       if (reset_i) reset_q <= 1'b1;
       else if (clear_indices_o) reset_q <= 1'b0;
       unique case (state_q)
@@ -220,14 +271,27 @@ module systole_engine
           if (ring_fault) state_q <= StHalt;
           else if (read_start) state_q <= StReadSlot;
         end
-        StReadSlot:    if (read_end) state_q <= halt_now ? StHalt : StCompare;
+        StReadSlot: begin
+          if (read_end) state_q <= halt_now ? StHalt : StCompare;
+          else if (hung) state_q <= StDrain;
+        end
         StCompare:     state_q <= StCheck;
         StCheck:       state_q <= refused ? StComplete : StReadRegions;
-        StReadRegions: if (read_end) state_q <= (read_error_q || rerror_q) ? StComplete : StStart;
+        StReadRegions: begin
+          if (read_end) state_q <= (read_error_q || rerror_q) ? StComplete : StStart;
+          else if (hung) state_q <= StDrain;
+        end
         StStart:       state_q <= StRun;
         StRun:         if (stop_now) state_q <= StStop;
-        StStop:        if (stop_q == '0 && bus_idle_i) state_q <= StComplete;
-        StComplete:    if (record_done_i) state_q <= record_error_i ? StHalt : StIdle;
+        StStop: begin
+          if (answered) state_q <= StComplete;
+          else if (hung) state_q <= StDrain;
+        end
+        StComplete: begin
+          if (record_done_i) state_q <= record_error_i ? StHalt : StIdle;
+          else if (hung) state_q <= StDrain;
+        end
+        StDrain:       if (bus_idle_i) state_q <= StHalt;
         StHalt:        if (reset_q) state_q <= StIdle;
         default:       state_q <= StIdle;
       endcase
@@ -271,7 +335,8 @@ module systole_engine
 
   assign start_o    = state_q == StStart;
   assign fetching_o = state_q == StRun || state_q == StStop;
-  assign running_o  = state_q != StIdle && state_q != StHalt;
+  assign running_o  = state_q != StIdle && state_q != StDrain && state_q != StHalt;
+  assign draining_o = state_q == StDrain;
 
   //////////////////////////////////////////////////////////////////////////////
   // Completion, fault registers, interrupts.
@@ -317,9 +382,10 @@ module systole_engine
     end else if (irq_fault_o && !faulted_o) begin
       faulted_o <= 1'b1;
       if (halt_now) begin
-        fault_o             <= {16'b0, UnitControl, ring_fault ? CauseRingMalformed : CauseBusError};
-        fault_instruction_o <= '0;
-        fault_address_o     <= ring_fault ? (sq_sound_q ? cq_base : sq_base) : completed ? record_addr_o : slot_addr_q;
+        fault_o             <= {16'b0, UnitControl,
+                                hung ? CauseBusHung : ring_fault ? CauseRingMalformed : CauseBusError};
+        fault_instruction_o <= state_q == StStop ? instruction_q : '0;
+        fault_address_o     <= ring_fault ? (sq_sound_q ? cq_base : sq_base) : wait_address_q;
       end else begin
         fault_o             <= {16'b0, unit_q, cause_q};
         fault_instruction_o <= instruction_q;
@@ -331,9 +397,11 @@ module systole_engine
   logic unused_bits;
   assign unused_bits = ^{reg_i, sq_next[31:16], cq_next[31:16], submission_o};
 
-  assert property (@(posedge clk_i) disable iff (!rst_ni) clr_o == (state_q == StStop));
+  assert property (@(posedge clk_i) disable iff (!rst_ni) clr_o == (state_q == StStop || state_q == StDrain));
   // The engine reads only what it asked for.
   assert property (@(posedge clk_i) disable iff (!rst_ni)
-      rvalid_i |-> state_q == StReadSlot || state_q == StReadRegions);
+      rvalid_i |-> state_q == StReadSlot || state_q == StReadRegions || state_q == StDrain);
+  // Whoever asks finds the bus free of older requests.
+  assert property (@(posedge clk_i) disable iff (!rst_ni) state_q == StIdle || state_q == StHalt |-> bus_idle_i);
 
 endmodule

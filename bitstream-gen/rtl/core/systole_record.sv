@@ -2,7 +2,8 @@
 //
 // Writes records of 32 bytes (completions, trace records) to memory, one at a time.
 //
-// valid_i and its data stay until done_o, which comes with the bus's answer.
+// valid_i and its data stay until done_o, which comes with the bus's answer. A record that was begun is written though
+// valid_i goes: busy_o says how long its data must stay.
 
 module systole_record
   import systole_cfg_pkg::*;
@@ -15,6 +16,7 @@ module systole_record
   input  logic [255:0]          data_i,
   output logic                  done_o,
   output logic                  error_o,
+  output logic                  busy_o,
 
   output logic                  req_valid_o,
   input  logic                  req_ready_i,
@@ -46,6 +48,7 @@ module systole_record
   assign wstrb_o     = '1;
   assign done_o      = state_q == StResponse && resp_i;
   assign error_o     = resp_error_i;
+  assign busy_o      = state_q != StIdle;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) state_q <= StIdle;

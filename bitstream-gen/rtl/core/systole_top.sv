@@ -160,7 +160,7 @@ module systole_top
   // Engine, fetch and dispatch.
   //////////////////////////////////////////////////////////////////////////////
 
-  logic                       fetching, start, clr, finished, bus_idle, running, faulted, full;
+  logic                       fetching, start, clr, finished, bus_idle, running, draining, faulted, full;
   submission_t                submission;
   logic                       regions_we;
   logic [7:0]                 regions_beat;
@@ -188,16 +188,19 @@ module systole_top
   logic                       engine_req_valid, fetch_req_valid;
   logic [63:0]                engine_req_addr, fetch_req_addr;
   logic [7:0]                 engine_req_len, fetch_req_len;
-  logic                       completion_valid, record_done, record_error;
+  logic                       completion_valid, record_done, record_error, record_writing;
+  logic [63:0]                bus_addr_q;
   logic [63:0]                completion_addr;
   completion_t                completion;
 
   // Client 0 of both masters is the engine with the fetcher, client 1 the unit.
-  assign bus_idle        = rd_idle && wr_idle;
+  assign bus_idle        = rd_idle && wr_idle && !record_writing;
   assign rd_req_valid[0] = fetching ? fetch_req_valid : engine_req_valid;
   assign rd_addr[0]      = fetching ? fetch_req_addr : engine_req_addr;
   assign rd_len[0]       = fetching ? fetch_req_len : engine_req_len;
   assign rd_ready[0]     = 1'b1;
+
+  always_ff @(posedge clk_i) bus_addr_q <= rd_idle ? m_awaddr_o : m_araddr_o;
 
   systole_engine u_engine (
     .clk_i,
@@ -208,6 +211,7 @@ module systole_top
     .sq_head_o          (sq_head),
     .cq_tail_o          (cq_tail),
     .running_o          (running),
+    .draining_o         (draining),
     .faulted_o          (faulted),
     .full_o             (full),
     .fault_o            (fault),
@@ -223,6 +227,7 @@ module systole_top
     .rdata_i            (rd_data),
     .rerror_i           (rd_error),
     .bus_idle_i         (bus_idle),
+    .bus_addr_i         (bus_addr_q),
     .record_valid_o     (completion_valid),
     .record_addr_o      (completion_addr),
     .record_o           (completion),
@@ -586,6 +591,7 @@ module systole_top
     .completion_i      (completion),
     .done_o            (record_done),
     .error_o           (record_error),
+    .writing_o         (record_writing),
     .req_valid_o       (wr_req_valid[0]),
     .req_ready_i       (wr_req_ready[0]),
     .req_addr_o        (wr_addr[0]),
@@ -659,7 +665,7 @@ module systole_top
     reg_hw.config_spad       = SpadWords;
     reg_hw.config_acc        = AccWords;
     reg_hw.config_param_row  = ConfigParamRow;
-    reg_hw.status            = {29'b0, full, faulted, running};
+    reg_hw.status            = {28'b0, draining, full, faulted, running};
     reg_hw.irq_status        = {30'b0, irq_q};
     reg_hw.fault             = fault;
     reg_hw.fault_instruction = fault_instruction;

@@ -40,6 +40,7 @@ module systole_trace
   input  completion_t           completion_i,
   output logic                  done_o,
   output logic                  error_o,
+  output logic                  writing_o,   // a record, of either kind
 
   output logic                  req_valid_o,
   input  logic                  req_ready_i,
@@ -129,6 +130,7 @@ module systole_trace
     .data_i  (busy_q ? record_q : completion_i),
     .done_o,
     .error_o,
+    .busy_o  (writing_o),
     .req_valid_o,
     .req_ready_i,
     .req_addr_o,

@@ -12,13 +12,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use systole_isa::HwConfig;
 
 /// The C++ around the design.
-const HARNESS: [(&str, &str); 7] = [
+const HARNESS: [(&str, &str); 8] = [
     ("harness.cc", include_str!("harness/harness.cc")),
     ("abi.h", include_str!("harness/abi.h")),
     ("axi_check.h", include_str!("harness/axi_check.h")),
     ("bus.h", include_str!("harness/bus.h")),
     ("chip.h", include_str!("harness/chip.h")),
     ("dram.h", include_str!("harness/dram.h")),
+    ("hang.h", include_str!("harness/hang.h")),
     ("print.h", include_str!("harness/print.h")),
 ];
 

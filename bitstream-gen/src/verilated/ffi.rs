@@ -10,15 +10,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::{Mutex, PoisonError};
-use systole_driver::bus::Window;
+use systole_driver::bus::{BusChannel, Window};
 
 /// Version of `abi.h`.
-const INTERFACE: u32 = 3;
+const INTERFACE: u32 = 4;
 
 /// `Settings` of `abi.h`.
 #[repr(C)]
 struct Settings {
     seed: u64,
+    hang_late: u64,
     trace_start: u64,
     trace_end: u64,
     trace_path: *const c_char,
@@ -26,6 +27,19 @@ struct Settings {
     outstanding: u32,
     milli_bytes: u32,
     back_pressure: u32,
+    hang_channel: u32,
+    hang_after: u32,
+}
+
+/// A channel's number in `abi.h`.
+const fn channel(channel: BusChannel) -> u32 {
+    match channel {
+        BusChannel::Ar => 1,
+        BusChannel::R => 2,
+        BusChannel::Aw => 3,
+        BusChannel::W => 4,
+        BusChannel::B => 5,
+    }
 }
 
 /// `Model` of `abi.h`; only pointers to it exist.
@@ -131,6 +145,7 @@ impl Handle {
         let memory = options.memory;
         let settings = Settings {
             seed: options.seed,
+            hang_late: options.hang.and_then(|h| h.late).map_or(0, |cycles| cycles.max(1)),
             trace_start: waveform.map_or(0, |w| w.cycles.start),
             trace_end: waveform.map_or(0, |w| w.cycles.end),
             trace_path: path.as_ref().map_or(std::ptr::null(), |p| p.as_ptr()),
@@ -138,6 +153,8 @@ impl Handle {
             outstanding: memory.outstanding.max(1),
             milli_bytes: memory.milli_bytes_per_cycle.map_or(0, |b| b.max(1)),
             back_pressure: memory.back_pressure.min(99),
+            hang_channel: options.hang.map_or(0, |h| channel(h.channel)),
+            hang_after: options.hang.map_or(0, |h| h.after),
         };
         let mut reason = [0u8; 1024];
         // SAFETY: settings and path live through the call, which copies them; `reason` has the length that is given.

@@ -3,11 +3,15 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use systole_driver::bus::BusHang;
+
 /// Choices for [`super::open`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// The memory behind the bus.
     pub memory: MemoryTiming,
+    /// A channel of its bus that stops.
+    pub hang: Option<BusHang>,
     /// Of back-pressure, and of what is in the flip-flops and memories before the reset.
     pub seed: u64,
     /// Check the design's assertions, and begin with random contents: for tests, about half as fast.
@@ -25,6 +29,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             memory: MemoryTiming::default(),
+            hang: None,
             seed: 1,
             checked: false,
             waveform: None,

@@ -14,6 +14,7 @@ struct Model;
 // How the memory behind the bus behaves, and what is recorded.
 struct Settings {
   uint64_t seed;             // of back-pressure and of what flip-flops hold before the reset
+  uint64_t hang_late;        // cycles that a channel that hung stays silent; 0: for good
   uint64_t trace_start;      // first cycle of the waveform
   uint64_t trace_end;        // first cycle after it
   const char* trace_path;    // null: no waveform
@@ -21,7 +22,11 @@ struct Settings {
   uint32_t outstanding;      // bursts that the memory accepts before it has answered the first
   uint32_t milli_bytes;      // thousandths of a byte a cycle, both directions together; 0: no limit
   uint32_t back_pressure;    // percent of cycles in which a ready or a new valid is withheld
+  uint32_t hang_channel;     // the channel that hangs, of HangChannel
+  uint32_t hang_after;       // bursts that pass it before
 };
+
+enum HangChannel : uint32_t { kNothing, kReadAddress, kReadData, kWriteAddress, kWriteData, kWriteResponse };
 
 enum Status : uint32_t { kOk = 0, kFailed = 1 };
 

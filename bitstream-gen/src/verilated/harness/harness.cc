@@ -14,6 +14,7 @@
 #include "bus.h"
 #include "chip.h"
 #include "dram.h"
+#include "hang.h"
 
 #if VM_TRACE_FST
 #include <verilated_fst_c.h>
@@ -45,7 +46,7 @@ extern "C" int systole_print(const char* format, ...) {
 
 struct Model {
   explicit Model(const Settings& settings)
-      : settings_(settings), path_(settings.trace_path ? settings.trace_path : ""), bus_(settings, dram_) {
+      : settings_(settings), path_(settings.trace_path ? settings.trace_path : ""), bus_(settings, dram_), hang_(settings) {
     // A failing assertion must not end the process; gotFinish() tells.
     context_.fatalOnError(false);
     context_.randReset(2);
@@ -74,11 +75,15 @@ struct Model {
   void cycle() {
     Vsystole_top& top = *top_;
     bus_.drive(top, cycles_);
+    hang_.hide(top, cycles_);
     top.clk_i = 0;
     top.eval();
     dump(0);
     check_.see(top, cycles_);
-    if (top.rst_ni) bus_.sample(top, cycles_);
+    if (top.rst_ni) {
+      hang_.sample(top);
+      bus_.sample(top, cycles_);
+    }
     address_taken_ = top.s_awvalid_i && top.s_awready_o;
     data_taken_ = top.s_wvalid_i && top.s_wready_o;
     written_ = top.s_bvalid_o && top.s_bready_i;
@@ -91,6 +96,11 @@ struct Model {
     dump(1);
     cycles_++;
     if (context_.gotFinish()) throw std::runtime_error(printed.empty() ? "the design stopped" : printed);
+  }
+
+  void reset_link() {
+    hang_.reset();
+    reset();
   }
 
   void reset() {
@@ -185,6 +195,7 @@ struct Model {
   std::unique_ptr<Vsystole_top> top_;
   Bus<Vsystole_top, SYSTOLE_BUS_BYTES> bus_;
   AxiCheck<Vsystole_top, SYSTOLE_BUS_BYTES> check_;
+  Hang<Vsystole_top> hang_;
 #if VM_TRACE
   std::unique_ptr<Waveform> waveform_;
 #endif
@@ -215,7 +226,7 @@ extern "C" {
 
 #define EXPORT __attribute__((visibility("default")))
 
-EXPORT uint32_t systole_abi(void) { return 3; }
+EXPORT uint32_t systole_abi(void) { return 4; }
 
 EXPORT Model* systole_open(const Settings* settings, char* error, uint64_t error_bytes) {
   printed.clear();
@@ -246,7 +257,7 @@ EXPORT uint32_t systole_advance(Model* model, uint64_t cycles) {
 }
 
 EXPORT uint32_t systole_reset(Model* model) {
-  return guarded(model, [&] { model->reset(); });
+  return guarded(model, [&] { model->reset_link(); });
 }
 
 EXPORT uint64_t systole_cycles(const Model* model) { return model->cycles_; }
