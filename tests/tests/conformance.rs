@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use systole_conformance::hangs::{self, HangTarget};
 use systole_conformance::{CASES, Target, suite};
 use systole_driver::{Device, DeviceError};
 use systole_isa::HwConfig;
@@ -149,4 +150,15 @@ fn what_may_hang_a_board_is_left_out_on_request() {
     suite(&Target::new(&open).without_bus_errors());
     assert!(catch_unwind(AssertUnwindSafe(|| suite(&Target::new(&open)))).is_err());
     assert_eq!(CASES.iter().map(|c| c.name).collect::<std::collections::BTreeSet<_>>().len(), CASES.len());
+}
+
+fn simulator_hangs(config: &'static HwConfig) {
+    let open = |hang| -> Box<dyn Device + Send> { Box::new(Simulator::new(config).with_bus_hang(hang)) };
+    hangs::suite(&HangTarget::new(&open, Duration::from_secs(10)));
+}
+
+#[test]
+fn a_simulator_whose_bus_hangs_keeps_the_contract() {
+    simulator_hangs(&N8);
+    simulator_hangs(&N32);
 }

@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use systole_bitgen::verilated::{MemoryTiming, Options, open};
+use systole_conformance::hangs::{self, HangTarget};
 use systole_conformance::{Target, suite};
+use systole_driver::Device;
 use systole_isa::HwConfig;
 use systole_isa::config::{N8, N16, N32};
 
@@ -28,6 +30,28 @@ fn n8_conforms() {
 #[ignore = "needs Verilator 5"]
 fn n8_conforms_over_an_awkward_memory() {
     conforms(&N8, MemoryTiming { latency: 3, outstanding: 2, milli_bytes_per_cycle: Some(5_300), back_pressure: 40 });
+}
+
+/// Memory that does not answer, and memory that does when nobody waits any more.
+fn conforms_when_the_bus_hangs(config: &'static HwConfig, memory: MemoryTiming) {
+    let open = |hang| -> Box<dyn Device + Send> {
+        let options = Options { checked: true, memory, hang: Some(hang), seed: 5, ..Options::default() };
+        Box::new(open(config, &options).unwrap_or_else(|e| panic!("{e}")))
+    };
+    hangs::suite(&HangTarget::new(&open, Duration::from_secs(120)));
+}
+
+#[test]
+#[ignore = "needs Verilator 5"]
+fn n8_conforms_when_the_bus_hangs() {
+    conforms_when_the_bus_hangs(&N8, MemoryTiming::default());
+}
+
+#[test]
+#[ignore = "needs Verilator 5"]
+fn n8_conforms_when_an_awkward_bus_hangs() {
+    let memory = MemoryTiming { latency: 3, outstanding: 2, milli_bytes_per_cycle: Some(5_300), back_pressure: 40 };
+    conforms_when_the_bus_hangs(&N8, memory);
 }
 
 #[test]

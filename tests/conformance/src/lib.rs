@@ -9,6 +9,7 @@
 
 mod compute;
 mod faults;
+pub mod hangs;
 pub mod host;
 mod identity;
 mod interrupts;
