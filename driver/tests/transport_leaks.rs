@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use systole_driver::transport::{Kernel, Options, open_on};
+use systole_isa::pci::{CLASS, DEVICE_ID, SUBSYSTEM_ID, SUBSYSTEM_VENDOR_ID, VENDOR_ID};
 use systole_isa::register::MAGIC_VALUE;
 
 /// A machine with one card that no driver holds.
@@ -14,6 +15,16 @@ fn lay_out(root: &Path) -> Kernel {
     for (name, text) in [("resource", resource), ("enable", "0"), ("reset", "")] {
         fs::write(card.join(name), text).unwrap();
     }
+    let ids = [
+        ("vendor", VENDOR_ID),
+        ("device", DEVICE_ID),
+        ("subsystem_vendor", SUBSYSTEM_VENDOR_ID),
+        ("subsystem_device", SUBSYSTEM_ID),
+    ];
+    for (name, id) in ids {
+        fs::write(card.join(name), format!("{id:#06x}\n")).unwrap();
+    }
+    fs::write(card.join("class"), format!("{CLASS:#08x}\n")).unwrap();
     for (name, bytes) in [("config", 64), ("resource0", 4096), ("resource2", 65536)] {
         fs::write(card.join(name), vec![0; bytes]).unwrap();
     }
