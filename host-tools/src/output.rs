@@ -53,6 +53,16 @@ impl Output {
     }
 }
 
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.0.flush()
+    }
+}
+
 /// One line on standard error that is no error: what was chosen and why. `--quiet` leaves it out.
 pub fn note(message: &str) {
     if global::quiet() {

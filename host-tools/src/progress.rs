@@ -85,6 +85,8 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Progress {
 fn open(name: &'static str, length: Option<u64>) -> ProgressBar {
     let (bar, template) = match length {
         Some(n) => (ProgressBar::new(n), "{spinner} {msg:10} {bar:32.cyan/dim} {pos}/{len} texts, {eta} left"),
+        // The length of what streams is not known.
+        None if name == "embed" => (ProgressBar::new_spinner(), "{spinner} {msg:10} {pos} texts"),
         None => (ProgressBar::new_spinner(), "{spinner} {msg}"),
     };
     // The templates are constants; the default style is a fine second best.

@@ -72,9 +72,9 @@ fn what_is_refused_has_its_place_and_the_others_are_embedded() {
     let error = |n: usize| results[n]["error"]["message"].as_str().unwrap();
     assert_eq!(
         results[1],
-        json!({"schema": 1, "line": 2, "error": {"message": "the line is blank; remove it, or write {\"text\": \"\"}"}})
+        json!({"schema": 1, "error": {"line": 2, "message": "the line is blank; remove it, or write {\"text\": \"\"}"}})
     );
-    assert_eq!((&results[2]["id"], &results[2]["line"]), (&json!(3), &json!(3)));
+    assert_eq!((&results[2]["id"], &results[2]["error"]["line"]), (&json!(3), &json!(3)));
     assert_eq!(error(2), "the text has 602 tokens, the model takes 512; cut it with --truncate 512");
     assert!(error(3).contains("missing field `text`"), "{}", error(3));
     assert!(error(4).contains("byte 11 is not UTF-8"), "{}", error(4));

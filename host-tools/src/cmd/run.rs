@@ -1,6 +1,6 @@
 //! `systole run`: embeds texts, and without any, demonstrates.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,16 +19,22 @@ use crate::input::{self, Format};
 use crate::interrupted;
 use crate::logging;
 use crate::model::{Loaded, ModelArgs};
-use crate::output::{cannot_write, check_writable, note_check};
+use crate::output::{Output, cannot_write, check_writable, note_check, plain};
 use crate::sentence_args::SentenceArgs;
 use crate::timeline::Timeline;
 use crate::verilated_args::VerilatedArgs;
-use pipeline::Pipeline;
+use crate::view::embeddings::brief;
+use crate::view::heading;
+use crate::view::units::bytes;
+use pipeline::{Finished, Pipeline};
 use runner::Runner;
 use source::Source;
 use writer::{JsonLines, Tables, Writer};
 
 pub mod check;
+mod file;
+mod npy;
+mod parquet;
 mod pipeline;
 mod runner;
 mod source;
@@ -51,6 +57,7 @@ Examples:
   systole run                                  demonstration: built-in model, eight sentences
   systole run --text \"Where is the station?\" --text \"How do I get to the train?\"
   systole run -m ./my-checkpoint --input texts.jsonl --json > embeddings.jsonl
+  systole run -m ./my-checkpoint --input texts.txt -o embeddings.npy
   cat texts.txt | systole run --input - --truncate 128 --json | head -1
   systole run -m ./my-checkpoint --check fp32  what does INT8 cost? also with --scales dynamic
   systole run --trace run.json                 then open run.json in https://ui.perfetto.dev
@@ -62,7 +69,8 @@ Examples:
 --input reads plain lines, or, if the first line begins with `{`, JSON Lines with a `text` each. An empty plain line is an
 empty text. With --input - results come while the input goes on.
 --json writes one object a line, in order: {\"text\": ..., \"tokens\": ..., \"embedding\": [...]}, with the other keys of a
-JSON line. A line that is refused (not UTF-8, no text, too long with --truncate never) has {\"line\": ..., \"error\": {\"message\": ...}} in its
+JSON line. A line that is refused (not UTF-8, no text, too long with --truncate never) has {\"error\": {\"message\": ...,
+\"line\": ...}} in its
 place; the others are embedded all the same, and the exit code is 2.";
 
 /// Embed texts on a device; without texts, a demonstration
@@ -98,6 +106,10 @@ pub struct Args {
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024),
           allow_negative_numbers = true)]
     batch: u16,
+
+    /// Write the results to a file, which appears when it is whole: .npy (the vectors), .parquet or .jsonl (texts as well)
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
 
     /// One JSON object a text instead of tables
     #[arg(long)]
@@ -172,6 +184,10 @@ impl Args {
         self.rtl.check(&self.device)?;
         self.record.as_deref().map(check_writable).transpose()?;
         self.trace.as_deref().map(check_writable).transpose()?;
+        if let Some(path) = &self.output {
+            file::Format::of(path)?;
+            check_writable(path)?;
+        }
         let mut loaded = self.model.load()?;
         self.check_task(&loaded)?;
         if self.model.model.is_some() {
@@ -191,10 +207,13 @@ impl Args {
             None => opened.device,
         };
         let (device, flight) = Flight::begin(device, &spec, self.record.clone());
-        let mut writer = self.writer();
-        let finished = self
-            .runner(model, device)
-            .and_then(|runner| Pipeline::new(&self, &spec, runner, reference).run(&name, &mut source, &mut *writer));
+        let finished = self.runner(model, device).and_then(|runner| {
+            let pipeline = Pipeline::new(&self, &spec, runner, reference);
+            match &self.output {
+                Some(path) => file::write(path, |writer| pipeline.run(&name, &mut source, writer)),
+                None => pipeline.run(&name, &mut source, &mut *self.writer()),
+            }
+        });
         let finished = flight.end(finished);
         // What led to an error is what a trace is for.
         let finished = match (timeline, &self.trace) {
@@ -215,18 +234,22 @@ impl Args {
             finished => finished?,
         };
         finished.tell(&flight, &spec);
+        self.conclude(&finished)
+    }
 
-        let failed = finished.verdict.filter(|v| v.failed > 0);
+    /// Says what there is to say behind the results, and how the run ended.
+    fn conclude(&self, finished: &Finished) -> anyhow::Result<ExitCode> {
+        if let Some(path) = &self.output {
+            self.tell_written(path, finished)?;
+        }
+        if self.json {
+            finished.checks.iter().for_each(note_check);
+        }
+
+        let failed = finished.verdict.as_ref().filter(|v| v.failed > 0);
         let failed = failed.map(|verdict| failure::report(Kind::Check, &verdict.to_string()));
         if finished.refused == 0 {
             return Ok(failed.unwrap_or(ExitCode::SUCCESS));
-        }
-        if self.json {
-            let (refused, texts) = (finished.refused, finished.texts);
-            failure::report(
-                Kind::Texts,
-                &format!("{refused} of {texts} texts were refused; each says why in its place"),
-            );
         }
         Ok(ExitCode::from(Kind::Texts.code()))
     }
@@ -241,6 +264,27 @@ impl Args {
             }
             (None | Some(Task::Embed), _) => Ok(()),
         }
+    }
+
+    /// What `-o` wrote.
+    fn tell_written(&self, path: &Path, finished: &Finished) -> anyhow::Result<()> {
+        let &Finished { texts, refused, dimensions, .. } = finished;
+        let size = path.metadata().map_err(|e| cannot_write(path, e))?.len();
+        let mut out = Output::new();
+        if self.json {
+            out.json(&serde_json::json!({
+                "output": path, "texts": texts, "refused": refused, "dimensions": dimensions, "bytes": size,
+            }))?;
+        } else {
+            let name = path.to_string_lossy();
+            out.line(format_args!(
+                "{}  {texts} texts x {dimensions}, float32, {}",
+                heading(&plain(&name)),
+                bytes(size)
+            ))?;
+            brief(&mut out, &finished.summary, &finished.checks)?;
+        }
+        Ok(out.flush()?)
     }
 
     /// The session, with what stands in for its device and what it is compared with.
@@ -265,7 +309,7 @@ impl Args {
     }
 
     fn writer(&self) -> Box<dyn Writer> {
-        if self.json { Box::new(JsonLines::new()) } else { Box::new(Tables::new(self.is_demo())) }
+        if self.json { Box::new(JsonLines::new(Output::new())) } else { Box::new(Tables::new(self.is_demo())) }
     }
 
     fn is_demo(&self) -> bool {

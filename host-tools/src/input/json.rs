@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 pub type Keys = Vec<(String, Box<RawValue>)>;
 
 /// Keys of our own results, which a line cannot bring along.
-pub const RESERVED: [&str; 6] = ["schema", "line", "tokens", "embedding", "cosine_fp32", "error"];
+pub const RESERVED: [&str; 5] = ["schema", "tokens", "embedding", "cosine_fp32", "error"];
 
 /// What is said of a line without anything.
 pub const BLANK: &str = "the line is blank; remove it, or write {\"text\": \"\"}";

@@ -16,6 +16,7 @@ use super::runner::Runner;
 use super::source::{Next, Source};
 use super::writer::{Answer, Entry, Writer};
 use crate::device::DeviceSpec;
+use crate::failure::{self, Kind};
 use crate::flight::Flight;
 use crate::input::{Origin, Refusal, Text};
 use crate::interrupted;
@@ -53,6 +54,12 @@ pub struct Finished {
     pub texts: usize,
     /// Those without a result.
     pub refused: usize,
+    /// Elements of a vector; 0 if there is none.
+    pub dimensions: usize,
+    /// What it was and took.
+    pub summary: Summary,
+    /// The checks that were asked for.
+    pub checks: Vec<Check>,
     /// Those of which only the beginning was embedded.
     cut: Cut,
     /// What went wrong with the device, and was mended.
@@ -122,6 +129,7 @@ pub struct Pipeline<'a> {
     written: usize,
     refused: usize,
     cut: Cut,
+    dimensions: usize,
     elapsed: Duration,
 }
 
@@ -130,7 +138,8 @@ impl<'a> Pipeline<'a> {
     pub fn new(arguments: &'a Args, device: &'a DeviceSpec, runner: Runner, reference: Option<Fp32>) -> Self {
         let check = reference.map(|r| (r, Verdict::new(arguments.bound)));
         let (window, cut, elapsed) = (VecDeque::new(), Cut::default(), Duration::ZERO);
-        Self { arguments, device, runner, check, window, bytes: 0, written: 0, refused: 0, cut, elapsed }
+        let (bytes, written, refused, dimensions) = (0, 0, 0, 0);
+        Self { arguments, device, runner, check, window, bytes, written, refused, cut, dimensions, elapsed }
     }
 
     /// Runs all texts. Results that were there when something failed have been written.
@@ -144,13 +153,21 @@ impl<'a> Pipeline<'a> {
         if matches!(self.runner, Runner::Checked(_)) {
             checks.push(Check::Sim { passed: true, texts: Some(self.written - self.refused) });
         }
+        let summary = self.summary(name);
         // Who interrupts a run may want what it has.
         if pumped.is_ok() || interrupted::check().is_err() {
-            writer.finish(&self.summary(name), &checks)?;
+            writer.finish(&summary, &checks)?;
         }
         pumped?;
+        let (texts, refused, dimensions) = (self.written, self.refused, self.dimensions);
+        if refused > 0 && writer.gives_reasons() {
+            failure::report(
+                Kind::Texts,
+                &format!("{refused} of {texts} texts were refused; each says why in its place"),
+            );
+        }
         let events = self.runner.session().events();
-        Ok(Finished { verdict, texts: self.written, refused: self.refused, cut: self.cut, events })
+        Ok(Finished { verdict, texts, refused, dimensions, summary, checks, cut: self.cut, events })
     }
 
     fn pump(&mut self, source: &mut Source, writer: &mut dyn Writer) -> anyhow::Result<()> {
@@ -254,7 +271,15 @@ impl<'a> Pipeline<'a> {
             self.bytes -= slot.bytes();
             let Slot { origin, text, state: State::Done(outcome) } = slot else { continue };
             self.written += 1;
-            self.refused += usize::from(outcome.is_err());
+            match &outcome {
+                Ok(answer) => self.dimensions = answer.embedding.len(),
+                Err(reason) => {
+                    self.refused += 1;
+                    if !writer.gives_reasons() {
+                        failure::report(Kind::Texts, &format!("{origin}: {reason}"));
+                    }
+                }
+            }
             let (text, keys) = text.map_or((None, Vec::new()), |t| (Some(t.text), t.keys));
             writer.put(Entry { origin, text, keys, outcome })?;
             any = true;

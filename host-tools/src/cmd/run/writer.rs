@@ -1,13 +1,14 @@
 //! Where results go.
 
+use std::io::Write;
+
 use anyhow::Result;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::check::Check;
-use crate::failure::{self, Kind};
 use crate::input::{Keys, Origin};
-use crate::output::{Output, note_check};
+use crate::output::{Output, versioned};
 use crate::view::embeddings::{Report, Summary};
 
 /// A text and its result, or a line without one and the reason.
@@ -42,33 +43,36 @@ pub trait Writer {
         Ok(())
     }
 
+    /// Whether the reason why a text is refused can be found among the results.
+    fn gives_reasons(&self) -> bool {
+        true
+    }
+
     /// There are no more.
     fn finish(&mut self, summary: &Summary, checks: &[Check]) -> Result<()>;
 }
 
-/// `--json`: one object a text on standard output.
-pub struct JsonLines(Output);
+/// One JSON object a text.
+pub struct JsonLines<W>(W);
 
-impl JsonLines {
-    /// On standard output.
-    pub fn new() -> Self {
-        Self(Output::new())
+impl<W: Write> JsonLines<W> {
+    /// No line yet.
+    pub fn new(out: W) -> Self {
+        Self(out)
     }
 }
 
-impl Writer for JsonLines {
+impl<W: Write> Writer for JsonLines<W> {
     fn put(&mut self, entry: Entry) -> Result<()> {
-        self.0.json(&entry)
+        Ok(writeln!(self.0, "{}", versioned(&entry)?)?)
     }
 
     fn flush(&mut self) -> Result<()> {
         Ok(self.0.flush()?)
     }
 
-    fn finish(&mut self, _: &Summary, checks: &[Check]) -> Result<()> {
-        self.flush()?;
-        checks.iter().for_each(note_check);
-        Ok(())
+    fn finish(&mut self, _: &Summary, _: &[Check]) -> Result<()> {
+        self.flush()
     }
 }
 
@@ -77,6 +81,8 @@ impl Serialize for Entry {
         #[derive(Serialize)]
         struct Error<'a> {
             message: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            line: Option<u64>,
         }
         let mut map = serializer.serialize_map(None)?;
         if let Some(text) = &self.text {
@@ -93,18 +99,13 @@ impl Serialize for Entry {
                     map.serialize_entry("cosine_fp32", &cosine)?;
                 }
             }
-            Err(message) => {
-                if let Some(line) = self.origin.line() {
-                    map.serialize_entry("line", &line)?;
-                }
-                map.serialize_entry("error", &Error { message })?;
-            }
+            Err(message) => map.serialize_entry("error", &Error { message, line: self.origin.line() })?,
         }
         map.end()
     }
 }
 
-/// Tables on standard output, at the end; what is refused on standard error, as it comes.
+/// Tables on standard output, at the end.
 pub struct Tables {
     report: Report,
     demo: bool,
@@ -119,11 +120,12 @@ impl Tables {
 
 impl Writer for Tables {
     fn put(&mut self, entry: Entry) -> Result<()> {
-        if let Err(reason) = &entry.outcome {
-            failure::report(Kind::Texts, &format!("{}: {reason}", entry.origin));
-        }
         self.report.add(entry);
         Ok(())
+    }
+
+    fn gives_reasons(&self) -> bool {
+        false
     }
 
     fn finish(&mut self, summary: &Summary, checks: &[Check]) -> Result<()> {
