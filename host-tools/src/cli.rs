@@ -59,9 +59,20 @@ enum Command {
     Completions(completions::Args),
 }
 
+/// The declaration of the command line. A number below zero is a value, which is then refused with the range, and no option
+/// that nobody knows.
+pub fn command() -> clap::Command {
+    fn with_negative_numbers(command: clap::Command) -> clap::Command {
+        let takes_value = |a: &clap::Arg| a.get_action().takes_values();
+        let command = command.mut_args(|a| if takes_value(&a) { a.allow_negative_numbers(true) } else { a });
+        command.mut_subcommands(with_negative_numbers)
+    }
+    with_negative_numbers(Cli::command())
+}
+
 /// Runs what the arguments, the program's name first, ask for.
 pub fn run(arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
-    let parsed = Cli::command().try_get_matches_from(&arguments);
+    let parsed = command().try_get_matches_from(&arguments);
     let parsed = parsed.and_then(|matches| Ok((asks_for_json(&matches), Cli::from_arg_matches(&matches)?)));
     match parsed {
         Ok((json, cli)) => {
@@ -127,10 +138,8 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn the_declaration_is_consistent() {
-        super::Cli::command().debug_assert();
+        super::command().debug_assert();
     }
 }

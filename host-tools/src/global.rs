@@ -22,8 +22,7 @@ pub struct Global {
     color: Color,
 
     /// Threads for quantizing and for the fp32 reference [default: one a core]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024),
-          allow_negative_numbers = true)]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
 

@@ -21,8 +21,8 @@ pub use json::Keys;
 
 /// Most bytes of a line. Far more than any model reads of a text; bounds the memory that a file without line breaks takes.
 const LONGEST_LINE: usize = 16 << 20;
-/// Most bytes of a file that is read whole: programs and recordings.
-const LONGEST_FILE: u64 = 512 << 20;
+/// Most bytes that are read whole from what is no regular file.
+const LONGEST_STREAM: u64 = 512 << 20;
 /// Lines that are read ahead of the one that is treated.
 const AHEAD: usize = 64;
 
@@ -271,14 +271,18 @@ pub fn read(source: &str) -> anyhow::Result<Vec<String>> {
     Ok(texts)
 }
 
-/// Reads a whole file of at most [`LONGEST_FILE`]: /dev/zero has no end.
+/// Reads a whole file; of what is no regular one, /dev/zero for instance, at most [`LONGEST_STREAM`].
 pub fn slurp(path: &Path) -> anyhow::Result<Vec<u8>> {
     let cannot_read = |e| anyhow!("cannot read {}: {e}; check that the path is right and readable", path.display());
+    let mut file = File::open(path).map_err(cannot_read)?;
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(cannot_read)?;
-    file.take(LONGEST_FILE + 1).read_to_end(&mut bytes).map_err(cannot_read)?;
-    if bytes.len() as u64 > LONGEST_FILE {
-        bail!("{} has more than {LONGEST_FILE} bytes, which is none of systole's files", path.display());
+    if file.metadata().map_err(cannot_read)?.is_file() {
+        file.read_to_end(&mut bytes).map_err(cannot_read)?;
+        return Ok(bytes);
+    }
+    file.take(LONGEST_STREAM + 1).read_to_end(&mut bytes).map_err(cannot_read)?;
+    if bytes.len() as u64 > LONGEST_STREAM {
+        bail!("{} has more than {LONGEST_STREAM} bytes; write it to a file and give that", path.display());
     }
     Ok(bytes)
 }

@@ -116,6 +116,11 @@ fn numbers_out_of_range_are_refused_with_the_range() {
         (&["run", "--threads", "0"], "0 is not in 1..=1024"),
         (&["run", "--threads", "-1"], "-1 is not in 1..=1024"),
         (&["compile", "-o", "x", "--tokens", "-1"], "-1 is not in 0..=4294967295"),
+        (&["run", "--truncate", "-1"], "give a number of tokens"),
+        (&["replay", "x", "--deadline", "-1"], "invalid value '-1' for '--deadline <SECONDS>'"),
+        (&["top", "--interval", "-1"], "give seconds from 0.01 to 3600"),
+        (&["poke", "WATCHDOG", "-1"], "give a number of 32 bits"),
+        (&["metrics", "--listen", "nonsense"], "such as 127.0.0.1:9477"),
         (&["run", "--color", "pink"], "[possible values: auto, always, never]"),
     ] {
         let ended = systole(arguments);
@@ -131,7 +136,7 @@ fn numbers_out_of_range_are_refused_with_the_range() {
     );
     assert_eq!(compile("1", "500000"), format!("1 tokens times batch 500000 {instructions}"));
     let endless = systole(["inspect", "/dev/zero"]).refused();
-    assert_eq!(endless, "/dev/zero has more than 536870912 bytes, which is none of systole's files");
+    assert_eq!(endless, "/dev/zero has more than 536870912 bytes; write it to a file and give that");
 }
 
 #[test]
@@ -206,6 +211,13 @@ fn files_that_are_none_are_refused_kindly() {
     ] {
         systole(arguments).refused();
     }
+    let twice = directory.path().join("twice").to_str().unwrap().to_owned();
+    assert_eq!(
+        systole(["run", "--trace", &twice, "--record", &twice]).refused_in(directory.path()),
+        "DIR/twice is given for two outputs; name another file for one of them"
+    );
+    let dash = json_lines(&systole(["run", "--json", "--text", "- an item", "--text", "-1"]).ok());
+    assert_eq!((&dash[0]["text"], &dash[1]["text"]), (&json!("- an item"), &json!("-1")));
     let closed = command().args(["run", "--input", "-"]).stdin(std::process::Stdio::null()).output().unwrap();
     assert_eq!(closed.status.code(), Some(2));
     assert!(with_input(["--help"], b"").code == Some(0));

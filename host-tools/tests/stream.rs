@@ -85,6 +85,13 @@ fn what_is_refused_has_its_place_and_the_others_are_embedded() {
 }
 
 #[test]
+fn a_flood_of_refusals_is_bounded() {
+    let ended = with_input(["run", "--input", "-"], &b"\xff\n".repeat(1000));
+    assert_eq!((ended.code, ended.stderr.lines().count()), (Some(2), 21));
+    assert!(ended.stderr.ends_with("error: 980 more texts were refused; -o FILE.jsonl gives every reason\n"));
+}
+
+#[test]
 fn without_json_what_is_refused_is_named_and_has_its_row() {
     let long = ["fine".to_owned(), "word ".repeat(600), "also fine".to_owned()].join("\n");
     let ended = with_input(["run", "--truncate", "never", "--input", "-"], long.as_bytes());

@@ -37,11 +37,11 @@ pub struct Args {
     device: Option<DeviceSpec>,
 
     /// Length of each sequence in tokens
-    #[arg(long, short = 'n', value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, short = 'n', value_name = "N")]
     tokens: u32,
 
     /// Number of sequences
-    #[arg(long, short, default_value_t = 1, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, short, default_value_t = 1, value_name = "N")]
     batch: u32,
 
     /// Where to write the program

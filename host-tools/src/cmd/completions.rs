@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::output::Output;
@@ -25,7 +24,7 @@ impl Args {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut crate::cli::Cli::command(), "systole", &mut script);
+        clap_complete::generate(self.shell, &mut crate::cli::command(), "systole", &mut script);
         let mut out = Output::new();
         out.line(String::from_utf8_lossy(&script).trim_end())?;
         out.flush()?;

@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long, short, value_name = "FILE", conflicts_with = "listen")]
     output: Option<PathBuf>,
     /// Answer HTTP requests at this address, such as 127.0.0.1:9477
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     listen: Option<SocketAddr>,
 }
 
@@ -68,6 +68,10 @@ impl Args {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "give an IP address and a port up to 65535, such as 127.0.0.1:9477".to_owned())
 }
 
 /// Answers one request after the other.

@@ -84,7 +84,7 @@ pub struct Args {
     device: DeviceSpec,
 
     /// A text; give it several times for several texts
-    #[arg(long, short, value_name = "TEXT")]
+    #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true)]
     text: Vec<String>,
 
     /// Texts from a file, or from standard input with -
@@ -103,8 +103,7 @@ pub struct Args {
     sentence: SentenceArgs,
 
     /// Most texts of equal length in one submission
-    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024),
-          allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch: u16,
 
     /// Write the results to a file, which appears when it is whole: .npy (the vectors), .parquet or .jsonl (texts as well)
@@ -142,8 +141,7 @@ pub struct Args {
     faults: Option<FaultPlan>,
 
     /// Smallest cosine to the reference that passes the check
-    #[arg(long, default_value_t = 0.97, value_name = "COSINE", requires = "check", value_parser = parse_cosine,
-          allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 0.97, value_name = "COSINE", requires = "check", value_parser = parse_cosine)]
     bound: f64,
 
     /// The checkpoint to check against, when --model is already quantized
@@ -182,12 +180,8 @@ impl Args {
         // Files come first: a mistyped name should not cost a quantization.
         let mut source = self.source()?;
         self.rtl.check(&self.device)?;
-        self.record.as_deref().map(check_writable).transpose()?;
-        self.trace.as_deref().map(check_writable).transpose()?;
-        if let Some(path) = &self.output {
-            file::Format::of(path)?;
-            check_writable(path)?;
-        }
+        self.output.as_deref().map(file::Format::of).transpose()?;
+        self.check_outputs()?;
         let mut loaded = self.model.load()?;
         self.check_task(&loaded)?;
         if self.model.model.is_some() {
@@ -235,6 +229,18 @@ impl Args {
         };
         finished.tell(&flight, &spec);
         self.conclude(&finished)
+    }
+
+    /// The files that will be written can be, and are not the same.
+    fn check_outputs(&self) -> anyhow::Result<()> {
+        let paths: Vec<&Path> = [&self.output, &self.record, &self.trace].into_iter().flatten().map(|p| &**p).collect();
+        for (index, path) in paths.iter().enumerate() {
+            if paths[..index].contains(path) {
+                bail!("{} is given for two outputs; name another file for one of them", path.display());
+            }
+            check_writable(path)?;
+        }
+        Ok(())
     }
 
     /// Says what there is to say behind the results, and how the run ended.

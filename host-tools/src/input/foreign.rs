@@ -11,12 +11,16 @@ pub fn remedy(source: &str, first: &[u8]) -> Option<String> {
         (b"\x28\xb5\x2f\xfd", "compressed with zstd", "zstdcat FILE"),
         (b"\xfd7zXZ", "compressed with xz", "xzcat FILE"),
         (b"PK\x03\x04", "a ZIP archive", "unzip -p FILE"),
+        (b"%PDF-", "a PDF", "pdftotext FILE -"),
         (b"\xff\xfe", "UTF-16", "iconv -f UTF-16 -t UTF-8 FILE"),
         (b"\xfe\xff", "UTF-16", "iconv -f UTF-16 -t UTF-8 FILE"),
     ] {
         if first.starts_with(magic) {
             return Some(format!("{source} is {kind}; pipe it through: {} | {run}", name(command, shown)));
         }
+    }
+    if first.contains(&0) {
+        return Some(format!("{source} is no file of text: its first line has zero bytes; write one text a line"));
     }
     let line = std::str::from_utf8(first).ok()?.trim();
     if is_array(line) {

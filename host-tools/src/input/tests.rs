@@ -113,5 +113,9 @@ fn files_of_other_kinds_are_refused_with_the_remedy() {
     ] {
         assert_eq!(refused(source, bytes), format!("{source} is {command} | {run} {either}"));
     }
+    assert_eq!(
+        refused("a.png", b"\x89PNG\r\x1a\0\0\n"),
+        "a.png is no file of text: its first line has zero bytes; write one text a line"
+    );
     assert_eq!(refused("in", b""), "in has no text; write one a line, plain or as {\"text\": \"...\"}");
 }

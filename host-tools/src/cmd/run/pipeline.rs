@@ -26,6 +26,8 @@ use crate::view::embeddings::Summary;
 
 /// Most texts in the window.
 const TEXTS: usize = 256;
+/// Most refused texts that are named one by one on standard error.
+const TOLD: usize = 20;
 /// Bytes of text from which on no more are taken into the window.
 const BYTES: usize = 16 << 20;
 
@@ -160,6 +162,10 @@ impl<'a> Pipeline<'a> {
         }
         pumped?;
         let (texts, refused, dimensions) = (self.written, self.refused, self.dimensions);
+        if refused > TOLD && !writer.gives_reasons() {
+            let more = refused - TOLD;
+            failure::report(Kind::Texts, &format!("{more} more texts were refused; -o FILE.jsonl gives every reason"));
+        }
         if refused > 0 && writer.gives_reasons() {
             failure::report(
                 Kind::Texts,
@@ -275,7 +281,7 @@ impl<'a> Pipeline<'a> {
                 Ok(answer) => self.dimensions = answer.embedding.len(),
                 Err(reason) => {
                     self.refused += 1;
-                    if !writer.gives_reasons() {
+                    if !writer.gives_reasons() && self.refused <= TOLD {
                         failure::report(Kind::Texts, &format!("{origin}: {reason}"));
                     }
                 }
