@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cmd::{
-    bitstream, cache, compile, completions, doctor, inspect, metrics, probe, program, quantize, registers, replay,
+    bitstream, cache, compile, completions, doctor, inspect, man, metrics, probe, program, quantize, registers, replay,
     reset, rtl, run, top, validate, virtual_board,
 };
 use crate::failure::{self, Kind};
@@ -57,6 +57,7 @@ enum Command {
     Bitstream(bitstream::Args),
     VirtualBoard(virtual_board::Args),
     Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// The declaration of the command line. A number below zero is a value, which is then refused with the range, and no option
@@ -131,10 +132,15 @@ impl Cli {
             Some(Command::Bitstream(args)) => args.run(),
             Some(Command::VirtualBoard(args)) => args.run(),
             Some(Command::Completions(args)) => args.run(),
+            Some(Command::Man(args)) => args.run(),
             None => Self::parse_from(["systole", "run"]).run(),
         }
     }
 }
+
+#[cfg(test)]
+#[path = "page_tests.rs"]
+mod page;
 
 #[cfg(test)]
 mod tests {

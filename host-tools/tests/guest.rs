@@ -98,7 +98,7 @@ fn in_a_guest_a_card_that_misbehaves_is_found_out() {
     let tally = &report["verdict"]["trials"]["resource"];
     let failed = tally["failed"].as_array().unwrap().len();
     assert!(failed > 0 && tally["passed"].as_u64() == Some((CASES - failed) as u64), "{tally}");
-    let console = ended.stderr.split_whitespace().find(|word| word.ends_with("console.log")).unwrap();
+    let console = ended.stderr.split(['"', ' ']).find(|word| word.ends_with("console.log")).unwrap();
     assert!(ended.stderr.contains(&format!("{failed} of {CASES} cases failed; QEMU ended with 35 instead of 33")));
     let directory = Path::new(console).parent().unwrap();
     assert!(std::fs::read_to_string(console).unwrap().contains("@systole {\"is\":\"closing\""));

@@ -33,7 +33,7 @@ fn with_json_errors_are_json() {
     let recording = directory.path().join("a.rec");
     let lost = error(&["run", "--json", "--faults", "unplug@1", "--record", recording.to_str().unwrap()]);
     assert_eq!(lost["kind"], "device", "{lost}");
-    let refused = error(&["run", "--json", "--text", &"word ".repeat(600)]);
+    let refused = error(&["run", "--json", "--truncate", "never", "--text", &"word ".repeat(600)]);
     assert_eq!(
         refused,
         json!({"kind": "texts", "message": "1 of 1 texts were refused; each says why in its place", "exit_code": 2})
@@ -116,7 +116,7 @@ fn numbers_out_of_range_are_refused_with_the_range() {
         (&["run", "--threads", "0"], "0 is not in 1..=1024"),
         (&["run", "--threads", "-1"], "-1 is not in 1..=1024"),
         (&["compile", "-o", "x", "--tokens", "-1"], "-1 is not in 0..=4294967295"),
-        (&["run", "--truncate", "-1"], "give a number of tokens"),
+        (&["run", "--truncate", "-1"], "choose a number of tokens, or never"),
         (&["replay", "x", "--deadline", "-1"], "invalid value '-1' for '--deadline <SECONDS>'"),
         (&["top", "--interval", "-1"], "give seconds from 0.01 to 3600"),
         (&["poke", "WATCHDOG", "-1"], "give a number of 32 bits"),

@@ -19,7 +19,7 @@ fn input() -> Vec<u8> {
 
 /// What standard output has with `--json`.
 fn expected() -> Vec<Value> {
-    json_lines(&with_input(["run", "--json", "--input", "-"], &input()).stdout)
+    json_lines(&with_input(["run", "--truncate", "never", "--json", "--input", "-"], &input()).stdout)
 }
 
 fn vector(result: &Value) -> Vec<f32> {
@@ -41,7 +41,7 @@ fn npy(path: &Path) -> (String, Vec<f32>) {
 fn an_array_has_a_row_for_every_line() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.npy");
-    let ended = with_input(["run", "--input", "-", "-o", path.to_str().unwrap()], &input());
+    let ended = with_input(["run", "--truncate", "never", "--input", "-", "-o", path.to_str().unwrap()], &input());
     assert_eq!(ended.code, Some(2));
     let reason = "the text has 602 tokens, the model takes 512; cut it with --truncate 512";
     assert_eq!(ended.stderr, format!("error: standard input, line 2: {reason}\n"), "an array has no place for it");
@@ -54,7 +54,8 @@ fn an_array_has_a_row_for_every_line() {
     assert_eq!(&elements[256..], vector(&expected[2]));
 
     // Rows before the first vector are as wide as it.
-    let first = with_input(["run", "--input", "-", "-o", path.to_str().unwrap()], b"\xff\n\xff\none\n");
+    let first =
+        with_input(["run", "--truncate", "never", "--input", "-", "-o", path.to_str().unwrap()], b"\xff\n\xff\none\n");
     assert_eq!(first.code, Some(2));
     let (header, elements) = npy(&path);
     assert!(header.contains("'shape': (3, 128)"), "{header}");
@@ -65,7 +66,7 @@ fn an_array_has_a_row_for_every_line() {
 fn a_table_has_texts_vectors_and_what_came_with_them() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.parquet");
-    let arguments = ["run", "--input", "-", "--json", "-o", path.to_str().unwrap()];
+    let arguments = ["run", "--truncate", "never", "--input", "-", "--json", "-o", path.to_str().unwrap()];
     let ended = with_input(arguments, &input());
     assert_eq!(ended.code, Some(2));
     let report = &json_lines(&ended.stdout)[0];
@@ -116,7 +117,7 @@ fn many_rows_go_into_several_groups() {
 fn lines_in_a_file_are_those_of_standard_output() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.jsonl");
-    let ended = with_input(["run", "--input", "-", "-o", path.to_str().unwrap()], &input());
+    let ended = with_input(["run", "--truncate", "never", "--input", "-", "-o", path.to_str().unwrap()], &input());
     assert_eq!(ended.code, Some(2));
     assert_eq!(json_lines(&std::fs::read_to_string(&path).unwrap()), expected());
 }

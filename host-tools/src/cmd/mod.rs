@@ -6,6 +6,7 @@ pub mod compile;
 pub mod completions;
 pub mod doctor;
 pub mod inspect;
+pub mod man;
 pub mod metrics;
 pub mod probe;
 pub mod program;
