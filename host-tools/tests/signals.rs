@@ -175,7 +175,8 @@ fn a_run_that_is_interrupted_gives_its_board_back_and_writes_trace_and_recording
         let trace: Value = serde_json::from_slice(&std::fs::read(&trace).unwrap()).unwrap();
         assert!(trace["traceEvents"].as_array().unwrap().iter().any(|e| e["name"] == "submit"));
         let events = systole(["replay", "--events", &record]).ok();
-        assert!(events.contains("write SQ_TAIL := 0x00000001"), "{events}");
+        // The doorbell may be too long ago: this interrupt is always raised, so the host looks without a pause.
+        assert!(events.contains("wait for the interrupt: raised"), "{events}");
     }
 }
 
@@ -195,7 +196,8 @@ fn every_wait_for_a_board_can_be_interrupted() {
         let mut running = machine.start(&[arguments, &["--device", DEVICE]].concat());
         running.until(|| ready(&machine));
         let ended = running.end_by(Signal::SIGINT);
-        assert_interrupted(&ended, 130);
+        // Between two items `validate` holds no board, and just ends.
+        assert_eq!(ended.code, Some(130), "{arguments:?}: {ended:?}");
         machine.assert_given_back();
     }
 }
