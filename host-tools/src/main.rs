@@ -13,6 +13,7 @@
 //! Invariants: stdout carries results only, so that it can be piped; no input makes the command panic.
 #![deny(unsafe_code)]
 
+mod accuracy;
 mod cli;
 mod cmd;
 mod device;

@@ -7,12 +7,13 @@ use anyhow::bail;
 use clap::ValueEnum;
 use serde::Serialize;
 use systole_bitgen::verilated::cache_directory;
+use systole_runtime::accuracy::Effort;
 use systole_runtime::cache::{Key, ModelCache};
 use systole_runtime::checkpoint::{Checkpoint, FileKind, Hub, INDEX_TABLE};
-use systole_runtime::quantize::{CalibrationTexts, QuantizedModel, Scales, default_calibration};
+use systole_runtime::quantize::{CalibrationTexts, QuantizedModel, Scales, Split};
 
-use crate::input;
 use crate::output::note;
+use crate::{accuracy, input};
 
 /// Two layers, hidden 128, static scales; see `models/README.md`.
 pub const BUILT_IN: &[u8] = include_bytes!("../models/small.systole");
@@ -51,6 +52,10 @@ pub struct QuantizeArgs {
     /// Texts that resemble what the model will see, plain lines or JSON Lines [default: a general English corpus]
     #[arg(long, value_name = "FILE")]
     pub calibration: Option<PathBuf>,
+
+    /// Least mean cosine to fp32, at every length measured, that a quantized model must have [default: 0.98]
+    #[arg(long, value_name = "COSINE", value_parser = accuracy::parse_cosine)]
+    pub accept_accuracy: Option<f64>,
 }
 
 /// [`Scales`] on the command line.
@@ -138,7 +143,10 @@ impl ModelArgs {
         let name = self.model.clone().unwrap_or_else(|| BUILT_IN_NAME.to_owned());
         let model = match source(self.model.as_deref())? {
             Source::Checkpoint(directory) => {
-                let model = self.of_checkpoint(&directory)?;
+                let split = self.how.split()?;
+                let model = self.of_checkpoint(&directory, &split)?;
+                // Also if it was kept: whoever accepted it may have set another bound.
+                self.how.judge(&model, &split)?;
                 return Ok(Loaded { name, model, checkpoint: Some(directory) });
             }
             Source::Quantized(path) => match FileKind::of_file(&path)? {
@@ -152,9 +160,8 @@ impl ModelArgs {
     }
 
     /// A checkpoint's quantized model: from the cache, or made now and kept there. Without a cache it only takes longer.
-    fn of_checkpoint(&self, directory: &Path) -> anyhow::Result<QuantizedModel> {
-        let texts = self.how.texts()?;
-        let make = || self.how.quantize(&Checkpoint::open(directory)?, &texts);
+    fn of_checkpoint(&self, directory: &Path, split: &Split) -> anyhow::Result<QuantizedModel> {
+        let make = || self.how.quantize(&Checkpoint::open(directory)?, split, Effort::QUICK);
         if self.no_cache {
             return make();
         }
@@ -166,7 +173,7 @@ impl ModelArgs {
                 return make();
             }
         };
-        let how = How { scales: self.how.scales(), calibration: CalibrationTexts::new(&texts) };
+        let how = How { scales: self.how.scales(), calibration: CalibrationTexts::new(&split.calibration) };
         let key = Key::new(&cache.source(directory)?, &how);
         match cache.get(&key) {
             Ok(Some(model)) => return Ok(model),
@@ -183,16 +190,21 @@ impl ModelArgs {
 
 impl QuantizeArgs {
     /// The calibration texts.
-    pub fn texts(&self) -> anyhow::Result<Vec<String>> {
-        match &self.calibration {
-            Some(path) => input::read(&path.to_string_lossy()),
-            None => Ok(default_calibration()),
-        }
+    pub fn split(&self) -> anyhow::Result<Split> {
+        Ok(match &self.calibration {
+            Some(path) => Split::of(&input::read(&path.to_string_lossy())?),
+            None => Split::built_in(),
+        })
     }
 
-    /// Quantizes as the options say, with their [`QuantizeArgs::texts`].
-    pub fn quantize(&self, checkpoint: &Checkpoint, texts: &[String]) -> anyhow::Result<QuantizedModel> {
-        Ok(QuantizedModel::quantize(checkpoint, texts, self.scales())?)
+    /// Quantizes as the options say, with their [`QuantizeArgs::split`], and measures what came of it.
+    pub fn quantize(&self, checkpoint: &Checkpoint, split: &Split, effort: Effort) -> anyhow::Result<QuantizedModel> {
+        accuracy::quantize(checkpoint, split, self.scales(), effort)
+    }
+
+    /// Refuses a model that is too far from fp32.
+    pub fn judge(&self, model: &QuantizedModel, split: &Split) -> anyhow::Result<()> {
+        accuracy::judge(model, split, self.accept_accuracy.unwrap_or(accuracy::ACCEPTED))
     }
 
     fn scales(&self) -> Scales {
@@ -204,6 +216,9 @@ impl QuantizeArgs {
         const REMEDY: &str = "give the checkpoint's directory or id as --model to quantize it anew";
         if self.calibration.is_some() {
             bail!("{name} is already quantized, so --calibration has no effect; {REMEDY}");
+        }
+        if self.accept_accuracy.is_some() {
+            bail!("{name} is already quantized, so --accept-accuracy has no effect; {REMEDY}");
         }
         if self.scales.is_some_and(|wanted| Scales::from(wanted) != has) {
             bail!("{name} is already quantized with {} scales; {REMEDY}", scales_name(has));

@@ -1,7 +1,8 @@
 //! A progress bar on the terminal, fed by the libraries' spans.
 //!
-//! A span with the field `texts` (`quantize`, and `embed` of the run command) opens a bar of that length; inside it, each
-//! closing `reference` or `submit` span advances it by the sequences it treated. Other spans only name what is going on.
+//! A span with the field `texts` (`quantize`, `measure`, and `embed` of the run command) opens a bar of that length; inside
+//! it, each closing `reference` or `submit` span advances it by the sequences it treated. Other spans only name what is
+//! going on.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -42,7 +43,7 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Progress {
         attributes.record(&mut counts);
         let name = attributes.metadata().name();
         let role = self.with(|bar| match (name, &bar) {
-            ("quantize" | "embed", None) => {
+            ("quantize" | "measure" | "embed", None) => {
                 *bar = Some(open(name, counts.texts));
                 Some(Role::Owner)
             }

@@ -108,7 +108,10 @@ fn calibration_changes_the_model_and_can_be_json_lines() {
     let embed = |calibration: Option<&str>| {
         let mut arguments = vec!["run", "-m", tiny.to_str().unwrap(), "--json"];
         arguments.extend(calibration.iter().flat_map(|c| ["--calibration", c]));
-        json_lines(&systole(arguments).ok())
+        let ended = systole(arguments);
+        // Two texts bring a warning.
+        assert_eq!((ended.code, ended.stderr.is_empty()), (Some(0), calibration.is_none()), "{}", ended.stderr);
+        json_lines(&ended.stdout)
     };
     let plain = embed(Some(&at("plain.txt")));
     assert_eq!(plain, embed(Some(&at("lines.jsonl"))));

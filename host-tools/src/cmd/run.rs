@@ -12,6 +12,7 @@ use systole_runtime::quantize::QuantizedModel;
 use systole_runtime::{Session, write_whole};
 use systole_sim::faults::{FaultPlan, Faulty};
 
+use crate::accuracy;
 use crate::device::{self, DeviceSpec, simulator};
 use crate::failure::{self, Kind};
 use crate::flight::Flight;
@@ -141,7 +142,7 @@ pub struct Args {
     faults: Option<FaultPlan>,
 
     /// Smallest cosine to the reference that passes the check
-    #[arg(long, default_value_t = 0.97, value_name = "COSINE", requires = "check", value_parser = parse_cosine)]
+    #[arg(long, default_value_t = 0.97, value_name = "COSINE", requires = "check", value_parser = accuracy::parse_cosine)]
     bound: f64,
 
     /// The checkpoint to check against, when --model is already quantized
@@ -321,10 +322,4 @@ impl Args {
     fn is_demo(&self) -> bool {
         self.text.is_empty() && self.input.is_none()
     }
-}
-
-/// Not a number compares with nothing, so that every check would pass.
-fn parse_cosine(text: &str) -> Result<f64, String> {
-    let cosine: Option<f64> = text.parse().ok().filter(|c| (-1.0..=1.0).contains(c));
-    cosine.ok_or_else(|| "a cosine is a number from -1 to 1".to_owned())
 }

@@ -11,11 +11,12 @@ use systole_runtime::quantize::{
     Accuracy, CalibrationTexts, Origin, QuantizedModel, UnusedTensor, default_calibration,
 };
 
+use crate::accuracy;
 use crate::model::scales_name;
 use crate::output::{Output, plain};
+use crate::view::dim;
 use crate::view::table::table;
 use crate::view::units::{bytes, grouped, scaled};
-use crate::view::{dim, heading};
 
 /// Columns of the names.
 const NAMES: usize = 16;
@@ -178,20 +179,11 @@ impl Card {
         if let Some(used) = self.tensors_used {
             row("tensors", &format!("{used} used, {} not used", self.tensors_unused.len()))?;
         }
-        self.show_accuracy(out)?;
+        if let Some(accuracy) = self.quantized.as_ref().and_then(|q| q.accuracy.as_ref()) {
+            accuracy::show(accuracy, out)?;
+        }
         self.show_tensors(out)?;
         self.show_source(out)
-    }
-
-    fn show_accuracy(&self, out: &mut Output) -> std::io::Result<()> {
-        let Some(accuracy) = self.quantized.as_ref().and_then(|q| q.accuracy.as_ref()) else { return Ok(()) };
-        out.line(format_args!("\n{}", heading("cosine to fp32, on texts held out of the calibration")))?;
-        let mut table = table(&[">tokens", ">texts", ">mean", ">1st percentile", ">lowest"]);
-        for at in &accuracy.by_length {
-            let [mean, p1, min] = [at.mean, at.p1, at.min].map(|cosine| format!("{cosine:.4}"));
-            table.add_row([at.tokens.to_string(), at.texts.to_string(), mean, p1, min]);
-        }
-        out.line(table.trim_fmt())
     }
 
     fn show_tensors(&self, out: &mut Output) -> std::io::Result<()> {

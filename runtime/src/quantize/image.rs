@@ -49,8 +49,13 @@ impl Image {
                 self.0[at..at + quantized.len()].copy_from_slice(bytemuck::cast_slice(&quantized));
                 let integers = || quantized.iter().map(|&q| f64::from(q));
                 let zeros = integers().zip(zero).map(|(q, z)| q * z).sum();
-                let rounding = values.zip(integers()).zip(mean).map(|((w, q), m)| (w - scale * q) * m).sum();
-                Channel { scale, zeros, rounding }
+                let pairs = || values.clone().zip(integers());
+                let rounding = pairs().zip(mean).map(|((w, q), m)| (w - scale * q) * m).sum();
+                let squares = pairs().fold([0.0; 2], |[errors, all], (w, q)| {
+                    let (w, error) = (w / scale, w / scale - q);
+                    [errors + error * error, all + w * w]
+                });
+                Channel { scale, zeros, rounding, squares }
             })
             .collect()
     }
@@ -65,4 +70,6 @@ pub struct Channel {
     pub zeros: f64,
     /// What rounding the weights takes from the channel's calibrated mean.
     pub rounding: f64,
+    /// Squares of the rounding errors, and of the weights, both in integers.
+    pub squares: [f64; 2],
 }

@@ -7,6 +7,8 @@
 mod accuracy;
 mod calibrate;
 mod corpus;
+mod documents;
+mod edges;
 mod embedding;
 mod file;
 mod fixed;
@@ -15,6 +17,7 @@ mod layout;
 mod operand;
 mod origin;
 mod recipe;
+mod split;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,11 +25,15 @@ use std::sync::Arc;
 use crate::checkpoint::{Checkpoint, CheckpointError, Encoding, Length, SentenceHead, Tokenizer};
 use crate::reference::Reference;
 
-pub use accuracy::{Accuracy, LengthAccuracy, WorstTensor};
+pub use accuracy::{Accuracy, LengthAccuracy, Losses};
 pub use corpus::default_calibration;
+pub(crate) use documents::join;
+pub use edges::{Diagnostics, TensorError};
+pub(crate) use edges::{EdgeErrors, relative};
 pub use embedding::Embedding;
 pub use layout::{LayerLayout, Layout, Records, Scales, Shape, Weight};
 pub use origin::{CalibrationTexts, Origin, UnusedTensor};
+pub use split::Split;
 
 /// Why a model cannot be quantized, saved or opened.
 #[derive(Debug, thiserror::Error)]
@@ -131,6 +138,15 @@ impl Encoder {
     }
 }
 
+/// Encodes texts, each cut to the longest that the model's tables take.
+fn encode_all(checkpoint: &Checkpoint, texts: &[String]) -> Result<Vec<Encoding>, CheckpointError> {
+    let longest = Length::Tokens(checkpoint.config.max_positions);
+    // Any of the model's prompts may stand before a text later.
+    let prompts = checkpoint.head.all_prompts();
+    let pairs = texts.iter().zip(prompts.iter().cycle());
+    pairs.map(|(text, prompt)| checkpoint.encode_prompted(prompt, text, longest)).collect()
+}
+
 /// A quantized model, ready to be compiled and run.
 #[derive(Debug, Clone)]
 pub struct QuantizedModel {
@@ -153,38 +169,59 @@ pub struct QuantizedModel {
 }
 
 impl QuantizedModel {
-    /// Quantizes a checkpoint with activation ranges from `calibration`; texts beyond the model's length are cut.
+    /// Quantizes a checkpoint with activation ranges from `calibration`; texts beyond the model's length are cut. Long
+    /// texts are made of short ones in addition, so that ranges hold at every length.
     ///
     /// # Errors
     /// [`QuantizeError::NoCalibration`], [`QuantizeError::TooLarge`], [`QuantizeError::Scale`],
     /// [`QuantizeError::Bias`], and the tokenizer's.
     pub fn quantize(checkpoint: &Checkpoint, calibration: &[String], scales: Scales) -> Result<Self, QuantizeError> {
+        Ok(Self::quantize_diagnosed(checkpoint, calibration, scales)?.0)
+    }
+
+    /// As [`QuantizedModel::quantize`], with what [`crate::accuracy::measure`] needs to say where accuracy is lost.
+    ///
+    /// # Errors
+    /// As [`QuantizedModel::quantize`].
+    pub fn quantize_diagnosed(
+        checkpoint: &Checkpoint,
+        calibration: &[String],
+        scales: Scales,
+    ) -> Result<(Self, Diagnostics), QuantizeError> {
         let config = &checkpoint.config;
         let shape = Shape::new(config, scales);
         let layout = Layout::new(&shape).ok_or(QuantizeError::TooLarge)?;
-        let _span = tracing::info_span!("quantize", texts = calibration.len(), bytes = layout.bytes).entered();
-        let longest = Length::Tokens(config.max_positions);
-        // Any of the model's prompts may stand before a text later.
-        let prompts = checkpoint.head.all_prompts();
-        let encode = |(text, prompt): (&String, &&str)| checkpoint.encode_prompted(prompt, text, longest);
-        let texts: Result<Vec<_>, _> = calibration.iter().zip(prompts.iter().cycle()).map(encode).collect();
-        let texts = texts?;
-        if texts.is_empty() {
+        if calibration.is_empty() {
             return Err(QuantizeError::NoCalibration);
         }
+        let mut texts = encode_all(checkpoint, calibration)?;
+        let documents = documents::missing(calibration, &texts, config.max_positions);
+        texts.extend(encode_all(checkpoint, &documents)?);
+        let _span = tracing::info_span!("quantize", texts = texts.len(), bytes = layout.bytes).entered();
         let mut ranges = calibrate::Calibration::default();
         Reference::new(checkpoint).forward_observed(&texts, &mut ranges)?;
         let recipe = recipe::quantize(config, &checkpoint.weights, &shape, &layout, &ranges)?;
-        Ok(Self {
+        let output_scale = recipe.diagnostics.layer_scales.last().map_or(0.0, |&scale| scale as f32);
+        let model = Self {
             encoder: Encoder { shape, layout, norm_eps: recipe.norm_eps },
             image: recipe.image.0.into(),
             embedding: Embedding::quantize(&checkpoint.weights, recipe.input_scale),
-            output_scale: recipe.output_scale as f32,
+            output_scale,
             head: checkpoint.head.clone(),
             tokenizer: checkpoint.tokenizer.clone(),
             origin: Origin::new(checkpoint, calibration)?,
             accuracy: None,
-        })
+        };
+        Ok((model, recipe.diagnostics))
+    }
+
+    /// The first `layers` layers, whose output has units of `scale`. Their numbers are those of the whole model.
+    pub(crate) fn first_layers(&self, layers: usize, scale: f64) -> Option<Self> {
+        let shape = Shape { layers: layers as u32, ..self.encoder.shape };
+        let layers = self.encoder.norm_eps.layers.get(..layers)?.to_vec();
+        let encoder = Encoder::new(shape, NormEps { layers, ..self.encoder.norm_eps })?;
+        let image = self.image.get(..encoder.layout.bytes as usize)?.into();
+        Some(Self { encoder, image, output_scale: scale as f32, ..self.clone() })
     }
 
     /// Encodes a text as the model prescribes: behind its default prompt if it has one, and cut to its length, or to

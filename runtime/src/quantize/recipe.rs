@@ -7,6 +7,7 @@
 use systole_isa::numerics::Param;
 
 use super::calibrate::{Calibration, Ranges};
+use super::edges::{Diagnostics, Edge, weight_error};
 use super::fixed::record;
 use super::image::{Channel, Image};
 use super::layout::{LayerLayout, Layout, Records, Scales, Shape};
@@ -26,6 +27,10 @@ const ALPHA_ACTIVATION_DYNAMIC: f64 = 0.6;
 const RESIDUAL_HEADROOM: f64 = 2.0;
 /// Largest INT8 magnitude of Q, K and V.
 const LEVELS: f64 = 127.0;
+/// Largest residual.
+const INT16: f64 = 32_767.0;
+/// Largest sum under LayerNorm.
+const INT18: f64 = 131_071.0;
 /// One in the function unit's Q12.
 const Q12: f64 = 4096.0;
 
@@ -39,15 +44,15 @@ pub struct Recipe {
     pub norm_eps: NormEps,
     /// Unit of the embedding sums, the program's input.
     pub input_scale: f64,
-    /// Unit of the last hidden states, the program's output.
-    pub output_scale: f64,
+    /// What was quantized where; the last of its layer scales is the unit of the program's output.
+    pub diagnostics: Diagnostics,
 }
 
 /// The unit of a 16-bit residual, given the range of its values and of the sums formed in that unit under LayerNorm,
 /// which have 18 bits.
 fn residual_scale(values: &Ranges, sums: Option<&Ranges>) -> f64 {
-    let sums = sums.map_or(0.0, Ranges::magnitude) / 131_071.0;
-    (RESIDUAL_HEADROOM * (values.magnitude() / 32_767.0).max(sums)).max(1e-9)
+    let sums = sums.map_or(0.0, Ranges::magnitude) / INT18;
+    (RESIDUAL_HEADROOM * (values.magnitude() / INT16).max(sums)).max(1e-9)
 }
 
 /// Epsilon times the squared column count, in squared units of the LayerNorm's input.
@@ -70,20 +75,34 @@ pub fn quantize(
     image.records(layout.embedding_norm, &norm_records(&weights.embedding_norm, scale)?);
     let embedding = integer_eps(config.layer_norm_eps, config.hidden, input_scale);
     let mut norm_eps = NormEps { embedding, layers: Vec::new() };
+    let mut diagnostics = Diagnostics::default();
+    let residual = |layer, name, seen, scale, limit| Edge::new(layer, name, seen, vec![scale; config.hidden], limit);
+    diagnostics.edges.push(residual(None, "embedding sum", (0, Site::EmbeddingSum), input_scale, INT16));
+    diagnostics.edges.push(residual(None, "embedding output", (0, Site::EmbeddingOut), scale, INT16));
     for (index, (weights, layout)) in weights.layers.iter().zip(&layout.layers).enumerate() {
         let middle = residual_scale(ranges.get(index, Site::AttentionOut), Some(ranges.get(index, Site::FfnResidual)));
         let out = residual_scale(ranges.get(index, Site::LayerOut), sums(index + 1));
-        let input = if index == 0 { ranges.get(0, Site::EmbeddingOut) } else { ranges.get(index - 1, Site::LayerOut) };
-        let mut layer = Layer { shape, layout, weights, image: &mut image, ranges, index };
+        let input = if index == 0 { (0, Site::EmbeddingOut) } else { (index - 1, Site::LayerOut) };
+        for (name, site, unit, limit) in [
+            ("sum after attention", Site::AttentionResidual, scale, INT18),
+            ("attention output", Site::AttentionOut, middle, INT16),
+            ("sum after the feed-forward block", Site::FfnResidual, middle, INT18),
+            ("layer output", Site::LayerOut, out, INT16),
+        ] {
+            diagnostics.edges.push(residual(Some(index), name, (index, site), unit, limit));
+        }
+        let diagnostics = &mut diagnostics;
+        let mut layer = Layer { shape, layout, weights, image: &mut image, ranges, index, diagnostics };
         layer.attention(input, scale)?;
         image.records(layout.attention_norm, &norm_records(&weights.attention_norm, middle)?);
-        let mut layer = Layer { shape, layout, weights, image: &mut image, ranges, index };
+        let mut layer = Layer { shape, layout, weights, image: &mut image, ranges, index, diagnostics };
         layer.feed_forward(middle)?;
         image.records(layout.ffn_norm, &norm_records(&weights.ffn_norm, out)?);
         norm_eps.layers.push([scale, middle].map(|unit| integer_eps(config.layer_norm_eps, config.hidden, unit)));
+        diagnostics.layer_scales.push(out);
         scale = out;
     }
-    Ok(Recipe { image, norm_eps, input_scale, output_scale: scale })
+    Ok(Recipe { image, norm_eps, input_scale, diagnostics })
 }
 
 /// Gamma and beta, from normalised values to the unit `scale`.
@@ -100,18 +119,30 @@ struct Layer<'a> {
     image: &'a mut Image,
     ranges: &'a Calibration,
     index: usize,
+    diagnostics: &'a mut Diagnostics,
 }
 
 impl Layer<'_> {
+    fn operand(&mut self, name: &'static str, seen: (usize, Site), operand: &Operand, scales: Scales) {
+        let by_row = scales == Scales::Dynamic;
+        self.diagnostics.edges.push(Edge::operand(self.index, name, seen, operand, by_row));
+    }
+
+    fn weights(&mut self, name: &'static str, channels: &[Channel]) {
+        self.diagnostics.weights.push(weight_error(self.index, name, channels));
+    }
+
     fn ranges(&self, site: Site) -> &Ranges {
         self.ranges.get(self.index, site)
     }
 
-    fn attention(&mut self, input: &Ranges, residual: f64) -> Result<()> {
+    fn attention(&mut self, input: (usize, Site), residual: f64) -> Result<()> {
         let (w, at, shape) = (self.weights, self.layout, self.shape);
         let heads = Heads::new(shape);
         let linears = [&w.query, &w.key, &w.value];
-        let operand = Operand::new(input, &linears.map(|l| &l.weight), ALPHA_INPUT, true, shape.scales);
+        let range = self.ranges.get(input.0, input.1);
+        let operand = Operand::new(range, &linears.map(|l| &l.weight), ALPHA_INPUT, true, shape.scales);
+        self.operand("input of Q, K and V", input, &operand, shape.scales);
         self.image.records(at.qkv_in, &operand.records("input of Q, K and V", residual)?);
         let source = |row: usize| heads.channel(row % heads.all).map(|c| (row / heads.all, c));
         let channels = self.image.weight(at.qkv_weight, &operand.zero, &operand.mean, |r| {
@@ -133,6 +164,16 @@ impl Layer<'_> {
             })
             .collect();
         self.image.records(at.qkv, &records?);
+        self.weights("weights of Q, K and V", &channels);
+        let columns = 0..query.len();
+        let query_steps = columns.clone().map(|c| per_head(&query, c)).collect();
+        let key_steps = columns.clone().map(|c| per_head(&key, c)).collect();
+        let value_steps = columns.map(value_scale).collect();
+        for (name, site, steps) in
+            [("Q", Site::Query, query_steps), ("K", Site::Key, key_steps), ("V", Site::Value, value_steps)]
+        {
+            self.diagnostics.edges.push(Edge::new(Some(self.index), name, (self.index, site), steps, LEVELS));
+        }
 
         let to_octaves = std::f64::consts::LOG2_E * Q12 / (heads.dim as f64).sqrt();
         let first_channels = (0..shape.heads as usize).map(|h| h * heads.dim);
@@ -148,6 +189,7 @@ impl Layer<'_> {
         let (linear, at) = (&self.weights.attention_output, self.layout);
         let context = self.ranges(Site::Context);
         let operand = Operand::new(context, &[&linear.weight], ALPHA_INPUT, false, Scales::Static);
+        self.operand("context", (self.index, Site::Context), &operand, Scales::Static);
         let fraction = f64::from(SOFTMAX_FRAC).exp2();
         let records: Result<Vec<_>> = (0..heads.all)
             .map(|padded| {
@@ -162,15 +204,18 @@ impl Layer<'_> {
             (0..linear.weight.rows).map(|r| spread(&operand.row(linear.weight.row(r)).collect::<Vec<_>>())).collect();
         let (zero, mean) = (spread(&operand.zero), spread(&operand.mean));
         let channels = self.image.weight(at.output_weight, &zero, &mean, |r| Some(rows[r].iter().copied()));
+        self.weights("weights of the attention output", &channels);
         self.sums(at.output, "attention output", &operand, &channels, linear, residual)
     }
 
     fn feed_forward(&mut self, residual: f64) -> Result<()> {
         let (w, at, scales) = (self.weights, self.layout, self.shape.scales);
         let operand = Operand::new(self.ranges(Site::AttentionOut), &[&w.ffn_in.weight], ALPHA_INPUT, true, scales);
+        self.operand("input of the feed-forward block", (self.index, Site::AttentionOut), &operand, scales);
         self.image.records(at.ffn_in, &operand.records("input of the feed-forward block", residual)?);
         let row = |r: usize| Some(operand.row(w.ffn_in.weight.row(r)));
         let channels = self.image.weight(at.up_weight, &operand.zero, &operand.mean, row);
+        self.weights("first feed-forward weights", &channels);
         let pairs = channels.iter().zip(&w.ffn_in.bias);
         let records: Result<Vec<_>> =
             pairs.map(|(c, &b)| operand.requantize("first feed-forward matrix", c, b, 1.0 / Q12)).collect();
@@ -182,9 +227,11 @@ impl Layer<'_> {
             Scales::Dynamic => (ALPHA_ACTIVATION_DYNAMIC, false),
         };
         let operand = Operand::new(self.ranges(Site::FfnAct), &[&w.ffn_out.weight], alpha, centred, scales);
+        self.operand("activation", (self.index, Site::FfnAct), &operand, scales);
         self.image.records(at.activation, &operand.records("activation", 1.0 / Q12)?);
         let row = |r: usize| Some(operand.row(w.ffn_out.weight.row(r)));
         let channels = self.image.weight(at.down_weight, &operand.zero, &operand.mean, row);
+        self.weights("second feed-forward weights", &channels);
         self.sums(at.down, "second feed-forward matrix", &operand, &channels, &w.ffn_out, residual)
     }
 
