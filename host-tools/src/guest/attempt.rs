@@ -16,8 +16,8 @@ use super::bind::{Card, newest_uio};
 use super::console::Line;
 use super::emulator::RESERVED;
 use super::iommu::{self, Pins};
-use super::trial::{IOMMU, MODEL, Naming, Trial, UIO_WITH_MAPS, UNPINNED, VFIO_DRIVER};
-use super::{init, latency};
+use super::trial::{INTERRUPTED, IOMMU, MODEL, Naming, Trial, UIO_WITH_MAPS, UNPINNED, VFIO_DRIVER};
+use super::{init, interrupt, latency};
 use crate::model;
 
 /// Longest wait for anything that the card should do: the computer may be busy, and emulates another.
@@ -87,6 +87,11 @@ pub fn run(trial: &Trial, fixture: Option<&Path>, reporter: &mut Reporter) -> an
         let found = bench.open().and_then(|device| iommu::provoke(device, &trial.address(), PATIENCE));
         reporter.case(trial, IOMMU, started, text(found))?;
         reporter.case(trial, UNPINNED, Instant::now(), text(before.and_then(Pins::all_released)))?;
+    }
+    if trial.unguarded() {
+        let started = Instant::now();
+        let found = interrupt::provoke(&bench.card, &bench.location, PATIENCE);
+        reporter.case(trial, INTERRUPTED, started, text(found))?;
     }
     for (name, duration) in bench.open().and_then(latency::measure).unwrap_or_default() {
         let microseconds = 1e6 * duration.as_secs_f64();

@@ -1,6 +1,6 @@
 //! Which kernel driver holds a card, and the card's configuration, changed through sysfs.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
@@ -10,8 +10,10 @@ use super::init::write;
 
 /// Offset of the command register in the configuration space (PCI Local Bus Specification 3.0, 6.2.2).
 const COMMAND: u64 = 4;
-/// It answers in memory, may use memory.
-const MEMORY_AND_MASTER: u16 = 0b110;
+/// It answers in memory.
+const MEMORY: u16 = 1 << 1;
+/// It may use memory.
+const MASTER: u16 = 1 << 2;
 /// It does not assert its interrupt pin.
 const INTX_DISABLE: u16 = 1 << 10;
 
@@ -60,7 +62,7 @@ impl Card {
         if self.attribute("enable")? == "0" {
             write(self.path.join("enable"), "1")?;
         }
-        self.command(MEMORY_AND_MASTER, INTX_DISABLE)
+        self.command(MEMORY | MASTER, INTX_DISABLE)
     }
 
     /// Keeps it from asserting its interrupt pin, for a driver that does not know how to silence it.
@@ -68,11 +70,15 @@ impl Card {
         self.command(INTX_DISABLE, 0)
     }
 
+    /// It may read and write memory.
+    pub fn is_bus_master(&self) -> anyhow::Result<bool> {
+        let config = File::open(self.path.join("config"))?;
+        Ok(command(&config)? & MASTER != 0)
+    }
+
     fn command(&self, set: u16, clear: u16) -> anyhow::Result<()> {
         let config = OpenOptions::new().read(true).write(true).open(self.path.join("config"))?;
-        let mut bytes = [0; 2];
-        config.read_exact_at(&mut bytes, COMMAND)?;
-        let command = u16::from_le_bytes(bytes) & !clear | set;
+        let command = command(&config)? & !clear | set;
         Ok(config.write_all_at(&command.to_le_bytes(), COMMAND)?)
     }
 
@@ -94,6 +100,13 @@ impl Card {
         let path = self.path.join(name);
         Ok(fs::read_to_string(&path).map_err(|e| anyhow!("read {}: {e}", path.display()))?.trim().to_owned())
     }
+}
+
+/// The command register in a configuration space.
+fn command(config: &File) -> anyhow::Result<u16> {
+    let mut bytes = [0; 2];
+    config.read_exact_at(&mut bytes, COMMAND)?;
+    Ok(u16::from_le_bytes(bytes))
 }
 
 /// The number of the newest UIO device.

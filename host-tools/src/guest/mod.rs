@@ -19,6 +19,7 @@ pub mod exit;
 pub mod fetch;
 pub mod init;
 pub mod initramfs;
+mod interrupt;
 mod iommu;
 mod latency;
 pub mod run;

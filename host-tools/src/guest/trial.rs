@@ -9,6 +9,9 @@ pub const MODEL: &str = "the_built_in_model_gives_the_simulators_bytes";
 /// An access outside every mapping faults in the IOMMU, and comes back as an error.
 pub const IOMMU: &str = "an_access_outside_every_mapping_faults_in_the_iommu";
 
+/// A run that is interrupted switches the card's bus mastering off.
+pub const INTERRUPTED: &str = "an_interrupted_run_gives_the_card_back";
+
 /// Closed devices leave no page pinned for the card.
 pub const UNPINNED: &str = "closed_devices_leave_no_page_pinned";
 
@@ -75,6 +78,11 @@ impl Trial {
         self.driver == Some(VFIO_DRIVER) && self.dma == "host"
     }
 
+    /// The card may write to memory of the host, and nothing but the driver keeps it from that.
+    pub fn unguarded(&self) -> bool {
+        self.dma == "host" && !self.iommu()
+    }
+
     /// The card's address on PCI.
     pub fn address(&self) -> String {
         format!("0000:00:{:02x}.0", self.slot)
@@ -83,7 +91,8 @@ impl Trial {
     /// The names of its cases.
     pub fn cases(&self) -> Vec<&'static str> {
         let own = [MODEL].into_iter().chain(self.iommu().then_some([IOMMU, UNPINNED]).into_iter().flatten());
-        CASES.iter().map(|case| case.name).chain(own).collect()
+        let interrupted = self.unguarded().then_some(INTERRUPTED);
+        CASES.iter().map(|case| case.name).chain(own).chain(interrupted).collect()
     }
 }
 
