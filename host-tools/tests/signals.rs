@@ -235,9 +235,13 @@ fn all_sleep(pid: u32) -> bool {
 
 #[test]
 fn results_that_are_there_are_written() {
-    for json in [true, false] {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("results.jsonl");
+    std::fs::write(&file, "older").unwrap();
+    let output = ["-o", file.to_str().unwrap()];
+    for (json, options) in [(true, &["--json"][..]), (false, &[]), (false, &output)] {
         let mut command = command();
-        command.args(["run", "--input", "-"]).args(json.then_some("--json"));
+        command.args(["run", "--input", "-"]).args(options);
         let mut run =
             Running(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
         let mut input = run.0.stdin.take().unwrap();
@@ -249,10 +253,17 @@ fn results_that_are_there_are_written() {
             looks.get() > 100
         });
         let ended = run.end_by(Signal::SIGINT);
-        assert_interrupted(&ended, 130);
-        if json {
+        if options == output {
+            assert_eq!(ended.code, Some(130));
+            let part = directory.path().join("results.part.jsonl");
+            assert_eq!(json_lines(&std::fs::read_to_string(&part).unwrap())[0]["text"], "one cat");
+            assert!(ended.stderr.contains("results.part.jsonl has the results that were there"), "{}", ended.stderr);
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), "older");
+        } else if json {
+            assert_interrupted(&ended, 130);
             assert_eq!(json_lines(&ended.stdout)[0]["text"], "one cat");
         } else {
+            assert_interrupted(&ended, 130);
             assert!(ended.stdout.contains("one cat"), "{}", ended.stdout);
         }
         drop(input);

@@ -31,4 +31,4 @@ pub use digest::{Digest, NoDigest};
 pub use error::Error;
 pub use session::{Events, Fallback, FellBack, Integrity, Resilience};
 pub use session::{Report, RunOptions, Session};
-pub use whole_file::{check_writable, write_whole};
+pub use whole_file::{Extent, check_writable, write_whole, write_whole_or_part};

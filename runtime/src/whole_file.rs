@@ -22,12 +22,47 @@ pub fn write_whole<E: From<io::Error>>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let draft = Draft::beside(path)?;
+    write_whole_or_part(path, |out| write(out).map(|()| Extent::Whole)).map(drop)
+}
+
+/// How much there was to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// What was there when the work was stopped.
+    Part,
+}
+
+/// As [`write_whole`], for work that may be stopped: a part is kept beside the file, `results.npy` as `results.part.npy`,
+/// and the older file stays. Returns where it was written.
+///
+/// # Errors
+/// As [`write_whole`].
+pub fn write_whole_or_part<E: From<io::Error>>(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> Result<Extent, E>,
+) -> Result<PathBuf, E> {
+    let mut draft = Draft::beside(path)?;
     let mut out = BufWriter::new(draft.file.as_file());
-    write(&mut out)?;
+    let extent = write(&mut out)?;
     out.flush()?;
     drop(out);
+    if extent == Extent::Part {
+        draft.target = follow(&part(path))?;
+    }
     Ok(draft.finish()?)
+}
+
+/// The name of a part.
+fn part(path: &Path) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(".part");
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
 }
 
 /// Fails if [`write_whole`] surely would: better now than after minutes of work.
@@ -63,10 +98,11 @@ impl Draft {
         Ok(Self { file, target })
     }
 
-    fn finish(self) -> io::Result<()> {
+    fn finish(self) -> io::Result<PathBuf> {
         // A disk may say only now that it is full.
         self.file.as_file().sync_all()?;
-        self.file.persist(self.target).map(drop).map_err(|e| e.error)
+        self.file.persist(&self.target).map_err(|e| e.error)?;
+        Ok(self.target)
     }
 }
 

@@ -4,12 +4,13 @@ use std::io::{Seek, Write};
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use systole_runtime::write_whole;
+use systole_runtime::{Extent, write_whole_or_part};
 
 use super::npy::Npy;
 use super::parquet::Parquet;
 use super::writer::{JsonLines, Writer};
-use crate::output::cannot_write;
+use crate::interrupted;
+use crate::output::{cannot_write, note};
 
 /// What a file of results can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,17 +44,29 @@ impl Format {
     }
 }
 
-/// Has `run` put results into a file, which appears when all of them are there; after an error the older file stays.
+/// Has `run` put results into a file, which appears when all of them are there; after an error the older file stays. Results
+/// of a run that is interrupted go into a file beside it.
 pub fn write<T>(path: &Path, run: impl FnOnce(&mut dyn Writer) -> Result<T>) -> Result<T> {
     let format = Format::of(path)?;
     let mut done = None;
-    let written: Result<()> = write_whole(path, |out| {
-        done = Some(run(&mut *format.writer(out)?)?);
-        Ok(())
+    let written: Result<_> = write_whole_or_part(path, |out| {
+        let result = run(&mut *format.writer(out)?);
+        let extent = match &result {
+            Ok(_) => Extent::Whole,
+            // The pipeline has finished what it had.
+            Err(_) if interrupted::check().is_err() => Extent::Part,
+            Err(_) => return result.map(|_| Extent::Part),
+        };
+        done = Some((result, extent));
+        Ok(extent)
     });
     match (written.map_err(|error| error.downcast()), done) {
-        (Ok(()), Some(done)) => Ok(done),
-        (Ok(()), None) => bail!("{} was not written", path.display()),
+        (Ok(_), Some((result, Extent::Whole))) => result,
+        (Ok(part), Some((result, Extent::Part))) => {
+            note(&format!("{} has the results that were there", part.display()));
+            result
+        }
+        (Ok(_), None) => bail!("{} was not written", path.display()),
         (Err(Ok(error)), _) => Err(cannot_write(path, error)),
         (Err(Err(error)), _) => Err(error),
     }
