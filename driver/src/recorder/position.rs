@@ -53,9 +53,10 @@ impl Position {
         self.registers.insert(offset, value);
     }
 
-    /// The value of a register that the host may write, 0 unless it did.
+    /// The value of a register that the host may write: that after a reset unless it did.
     pub(super) fn register(&self, offset: u32) -> u32 {
-        self.registers.get(&offset).copied().unwrap_or(0)
+        let reset = || by_offset(offset).and_then(|register| register.reset).unwrap_or(0);
+        self.registers.get(&offset).copied().unwrap_or_else(reset)
     }
 
     pub(super) fn pair(&self, low: u32, high: u32) -> u64 {
@@ -92,6 +93,16 @@ impl Position {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_register_that_was_not_written_has_its_value_after_reset() {
+        let mut position = Position::default();
+        assert_eq!(position.register(register::BUS_TIMEOUT.offset), 1 << 24);
+        position.apply(&Action::Write { offset: register::BUS_TIMEOUT.offset, value: 7 });
+        assert_eq!(position.register(register::BUS_TIMEOUT.offset), 7);
+        position.apply(&Action::ResetLink);
+        assert_eq!(position.register(register::BUS_TIMEOUT.offset), 1 << 24);
+    }
 
     #[test]
     fn counts_of_a_file_may_begin_at_their_end() {
