@@ -49,9 +49,11 @@ fn the_report_and_the_trace_have_cycles() {
     };
     assert!(cycles(&total).is_some_and(|c| c > 500), "{total}");
     assert!(events.iter().any(|e| e["args"]["name"] == "device rtl:n8 (cycles, drawn as nanoseconds)"));
-    let device: Vec<&Value> = events.iter().filter(|e| e["pid"] == 2 && e["ph"] == "X").collect();
-    assert!(device.iter().all(|e| e["args"]["cycles"].as_u64().is_some_and(|c| c > 0)));
-    assert_eq!(device.iter().map(|e| e["tid"].as_u64().unwrap()).collect::<BTreeSet<_>>(), (1..=4).collect());
+    let device = events.iter().filter(|e| e["pid"] == 2 && e["ph"] == "X");
+    let (waits, operations): (Vec<&Value>, Vec<&Value>) = device.partition(|e| e["name"] == "wait");
+    assert!(waits.iter().all(|e| e["dur"].as_f64().is_some_and(|d| d > 0.0)) && !waits.is_empty());
+    assert!(operations.iter().all(|e| e["args"]["cycles"].as_u64().is_some_and(|c| c > 0)));
+    assert_eq!(operations.iter().map(|e| e["tid"].as_u64().unwrap()).collect::<BTreeSet<_>>(), (1..=4).collect());
     assert_eq!(cycles(&run("sim:n8").0), None);
 }
 
